@@ -1,0 +1,76 @@
+"""What one read of a host gave: facts, files and running values.
+
+Pure records. How they were fetched is `remote`'s business; what they mean for a policy is `planning`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sysfleet.sysctl.key import Key
+from sysfleet.sysctl.loaders import Loader, SourceFile
+
+
+class RunningState(StrEnum):
+    """Whether a key has a value: absent, unreadable and empty are different things."""
+
+    VALUE = "value"
+    ABSENT = "absent"
+    UNREADABLE = "unreadable"
+    UNSET = "unset"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The kernel's value of one key now, as read (tuples joined by one space), or why there is none."""
+
+    state: RunningState
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the host is. Untrusted: no text here holds a line break or control character."""
+
+    hostname: str = ""
+    kernel: str = ""
+    distribution: str = ""
+    distribution_version: str = ""
+    architecture: str = ""
+    init: str = "unknown"
+    loader: Loader = Loader.UNKNOWN
+    loader_enabled: bool = True
+    loader_version: str = ""
+    command_line: str = ""
+    later_writers: tuple[str, ...] = ()
+    container: str | None = None
+    interfaces: tuple[str, ...] = ()
+    memory_kib: int = 0
+    cpus: int = 0
+    boot_id: str = ""
+    uptime_s: float = 0.0
+    uid: int = -1
+    ipv6: bool = True
+    stand_in: str | None = None  # a folder that stands in for /proc/sys and /etc (lab without namespaces)
+    proc_sys_writable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One read of one host.
+
+    `values` holds every key that was asked for, absent ones included. `files_token` is what the host itself
+    printed about its files (names, sizes, checksums); a change sends it back to prove that they are the same.
+    """
+
+    facts: Facts
+    files: tuple[SourceFile, ...] = ()
+    values: Mapping[Key, Running] = field(default_factory=dict)
+    files_token: str = ""
+
+    def text(self, key: Key) -> str | None:
+        """The running value, or None where there is none."""
+        running = self.values.get(key)
+        return running.text if running is not None and running.state is RunningState.VALUE else None

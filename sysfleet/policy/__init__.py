@@ -1,0 +1,1 @@
+"""What is wanted: constraints, layers and overrides. Pure: no files, no clock, no hosts."""
