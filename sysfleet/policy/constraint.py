@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sysfleet.sysctl.key import Key
+from sysfleet.sysctl.value import as_int, same
+
 
 class Kind(StrEnum):
     """The five forms of a constraint, by the names that inventories and templates use."""
@@ -35,3 +38,26 @@ class Constraint:
                 return "one of " + ", ".join(self.operands)
             case Kind.ABSENT:
                 return "absent"
+
+
+def meets(constraint: Constraint, key: Key, text: str) -> bool:
+    """Whether a value, as the kernel shows it, satisfies the constraint."""
+    match constraint.kind:
+        case Kind.VALUE:
+            return same(key, constraint.operands[0], text)
+        case Kind.AT_LEAST:
+            return no_less(text, constraint.operands[0])
+        case Kind.AT_MOST:
+            return no_less(constraint.operands[0], text)
+        case Kind.ONE_OF:
+            return any(same(key, operand, text) for operand in constraint.operands)
+        case Kind.ABSENT:
+            return True
+
+
+def no_less(one: str, other: str) -> bool:
+    """Whether every number of `one` is at least its fellow in `other`; False where they are not comparable."""
+    ours, theirs = [as_int(part) for part in one.split()], [as_int(part) for part in other.split()]
+    return len(ours) == len(theirs) and all(
+        a is not None and b is not None and a >= b for a, b in zip(ours, theirs, strict=True)
+    )
