@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from sysfleet.errors import ExitCode, worst
+from sysfleet.planning.verdict import Verdict
 
 SCHEMA = 1
 
@@ -46,22 +47,6 @@ _EXIT_CODES = {
     Status.UNVERIFIED: ExitCode.UNVERIFIED,
     Status.INTERRUPTED: ExitCode.INTERRUPTED,
 }
-
-
-class Verdict(StrEnum):
-    """What is to be said of one setting on one host, in the order in which one hides another."""
-
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
-    READONLY = "readonly"
-    LOCKED = "locked"
-    SHADOWED = "shadowed"
-    CHANGE = "change"
-    INEFFECTIVE = "ineffective"
-    REWRITTEN = "rewritten"
-    RELEASED = "released"
-    WAIVED = "waived"
-    OK = "ok"
 
 
 class OriginRecord(msgspec.Struct, frozen=True, omit_defaults=False):
