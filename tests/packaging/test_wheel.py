@@ -36,7 +36,13 @@ class Installed:
     def run(self, *command: str) -> str:
         environment = {"PATH": f"{self.folder / 'bin'}{os.pathsep}/usr/bin:/bin", "HOME": str(self.scratch)}
         done = subprocess.run(
-            command, cwd=self.scratch, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command,
+            cwd=self.scratch,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -72,7 +78,7 @@ def test_what_is_linked_in_a_checkout_is_a_file_in_the_wheel(wheel: Path, name: 
 
 
 def test_the_tree_of_a_wheel_has_the_licence_and_the_version(wheel: Path) -> None:
-    metadata = PathDistribution(zipfile.Path(wheel, f"sysfleet-{__version__}.dist-info/"))  # type: ignore[arg-type]
+    metadata = PathDistribution(zipfile.Path(wheel, f"sysfleet-{__version__}.dist-info/"))
     assert metadata.version == __version__
     assert metadata.metadata["License-Expression"] == "MIT"
 
