@@ -1,0 +1,262 @@
+"""What is to be said of each wanted key: wanted, running, at boot, and the verdict with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sysfleet.host import Reading, Running, RunningState
+from sysfleet.planning.verdict import Verdict, worst
+from sysfleet.policy.constraint import Constraint, Kind, meets
+from sysfleet.policy.rule import Origin, Policy, Rule, Wanted
+from sysfleet.sysctl.key import Key, interface_of, is_glob
+from sysfleet.sysctl.knowledge import lookup
+from sysfleet.sysctl.loaders import Boot, BootSetting, Loader, knows_globs
+
+_ABSENT = Running(RunningState.ABSENT)
+_DRIFT = frozenset({Verdict.CHANGE, Verdict.SHADOWED, Verdict.INEFFECTIVE, Verdict.RELEASED, Verdict.READONLY})
+_RELEASED = Constraint(Kind.ABSENT)
+_HOST_WIDE = ("no", "net-ro", "init-only")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingPlan:
+    """One wanted pattern on one host; `interfaces` has the interfaces of a glob that are not as wanted."""
+
+    pattern: Key
+    wanted: str | None
+    constraint: Constraint
+    verdict: Verdict
+    running: Running
+    at_boot: str | None
+    at_boot_unknown: str | None
+    at_boot_planned: str | None
+    winner: BootSetting | None
+    origin: Origin | None
+    chain: tuple[Rule, ...] = ()
+    interfaces: Mapping[str, str] = field(default_factory=dict)
+    why: str | None = None
+    notes: tuple[str, ...] = ()
+    is_drift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """The verdicts on one concrete key."""
+
+    verdicts: frozenset[Verdict]
+    why: str | None
+    running: Running
+    at_boot: str | None
+    unknown: str | None
+    planned: str | None
+    winner: BootSetting | None
+    is_drift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges settings against one reading and two boot predictions: as the files are, and as they would be."""
+
+    reading: Reading
+    boot_now: Boot
+    boot_then: Boot
+    path: str
+    accept_unknown: bool = False
+
+    def settings(
+        self,
+        policy: Policy,
+        targets: Mapping[Key, Wanted],
+        live: Mapping[Key, str],
+        missing: Mapping[Key, str],
+        released: Mapping[Key, str | None],
+        written: Collection[Key],
+    ) -> tuple[SettingPlan, ...]:
+        """One record a pattern, in the policy's order; patterns that match nothing on this host are left out."""
+        keys: dict[int, list[Key]] = {}
+        for key, wanted in targets.items():
+            keys.setdefault(id(wanted), []).append(key)
+        found = []
+        for wanted in policy.wanted:
+            own = keys.get(id(wanted))
+            if own is None:
+                continue
+            if is_glob(wanted.pattern):
+                found.append(self._of_glob(wanted, own, live, written))
+            else:
+                found.append(self._of_key(wanted, live.get(own[0]), missing.get(own[0]), own[0] in written))
+        found += [self._of_released(key, text, key in written) for key, text in released.items()]
+        return tuple(found)
+
+    def refusals(self, settings: Sequence[SettingPlan]) -> list[str]:
+        """Why `apply` would leave the host without the wanted boot values."""
+        found = []
+        unknown: dict[str, Key] = {}
+        for setting in settings:
+            if setting.verdict is Verdict.SHADOWED and setting.winner is not None:
+                place = f"{setting.winner.file}:{setting.winner.line}"
+                found.append(f"{setting.pattern}: {place} wins at boot with {setting.winner.value}")
+            elif setting.verdict is Verdict.READONLY:
+                found.append(f"{setting.pattern}: {setting.why}")
+            elif setting.verdict is Verdict.MISSING and setting.is_drift:
+                continue
+            elif setting.at_boot_planned is None and setting.is_drift and setting.constraint is not _RELEASED:
+                reason = self._why_unknown(setting.pattern, self.boot_then)
+                if reason is not None and not self.accept_unknown:
+                    unknown.setdefault(reason, setting.pattern)
+        found += [
+            f'values at boot cannot be known ({reason}); set [boot] unknown = "accept" to go on'
+            for reason in unknown
+        ]
+        return found
+
+    def _of_key(self, wanted: Wanted, live: str | None, missing: str | None, written: bool) -> SettingPlan:
+        finding = self._finding(wanted.pattern, wanted.constraint, live, missing, written)
+        return _record(wanted, live, finding)
+
+    def _of_glob(
+        self, wanted: Wanted, keys: Sequence[Key], live: Mapping[Key, str], written: Collection[Key]
+    ) -> SettingPlan:
+        findings = {
+            key: self._finding(key, wanted.constraint, live.get(key), None, key in written) for key in keys
+        }
+        worst_of = worst({worst(set(finding.verdicts)) for finding in findings.values()})
+        shown = next(f for f in findings.values() if worst(set(f.verdicts)) is worst_of)
+        off = {
+            interface_of(key) or key: finding.running.text or finding.running.state.value
+            for key, finding in findings.items()
+            if finding.is_drift
+        }
+        value = next(iter(live[key] for key in keys if key in live), None)
+        return _record(wanted, value, shown, off, any(f.is_drift for f in findings.values()))
+
+    def _of_released(self, key: Key, text: str | None, written: bool) -> SettingPlan:
+        running = self.reading.values.get(key, _ABSENT)
+        winner = self.boot_then.winners.get(key)
+        why = (
+            f"no longer asked for: set to what {winner.file}:{winner.line} gives at boot"
+            if winner is not None
+            else "no longer asked for: keeps its value until the next boot"
+        )
+        return SettingPlan(
+            pattern=key,
+            wanted=text,
+            constraint=_RELEASED,
+            verdict=Verdict.RELEASED,
+            running=running,
+            at_boot=_value(self.boot_now.winners.get(key)),
+            at_boot_unknown=None,
+            at_boot_planned=_value(winner),
+            winner=self.boot_now.winners.get(key),
+            origin=None,
+            why=why,
+            is_drift=True,
+        )
+
+    def _finding(
+        self, key: Key, constraint: Constraint, live: str | None, missing: str | None, written: bool
+    ) -> _Finding:
+        running = self.reading.values.get(key, _ABSENT)
+        now, then = self.boot_now.winners.get(key), self.boot_then.winners.get(key)
+        unknown = self._why_unknown(key, self.boot_now)
+        verdicts: set[Verdict] = set()
+        why: str | None = None
+        if running.state is RunningState.ABSENT:
+            return _absent(running, now, then, missing)
+        if running.state is RunningState.UNREADABLE:
+            verdicts.add(Verdict.UNREADABLE)
+            why = "cannot be read by this login"
+        boot_right = unknown is None and now is not None and meets(constraint, key, now.value)
+        boot_ok = boot_right or self._boot_is_not_judged(key) or (unknown is not None and self.accept_unknown)
+        if written:
+            readonly = self.reading.facts.container is not None and _is_host_wide(key)
+            verdicts.add(Verdict.READONLY if readonly else Verdict.CHANGE)
+            why = "read-only in this container" if readonly else why
+        if then is not None and then.file != self.path and not meets(constraint, key, then.value):
+            verdicts.add(Verdict.SHADOWED)
+            why = f"{then.file}:{then.line} wins at boot with {then.value}"
+        elif not boot_ok and not written:
+            verdicts.add(Verdict.CHANGE)
+            why = why or _boot_reason(now, unknown)
+        if not verdicts and constraint.kind is Kind.VALUE and running.text != constraint.operands[0]:
+            verdicts.add(Verdict.REWRITTEN)
+        drift = bool(verdicts & _DRIFT) or not boot_ok
+        return _Finding(
+            frozenset(verdicts) or frozenset({Verdict.OK}),
+            why,
+            running,
+            _value(now) if unknown is None else None,
+            unknown,
+            _value(then) if self._why_unknown(key, self.boot_then) is None else None,
+            now,
+            drift,
+        )
+
+    def _why_unknown(self, key: Key, boot: Boot) -> str | None:
+        facts = self.reading.facts
+        if facts.loader is Loader.UNKNOWN:
+            return "unknown_loader"
+        if not facts.loader_enabled:
+            return "loader_disabled"
+        if key not in boot.winners and not is_glob(key):
+            return "no_file"
+        return None
+
+    def _boot_is_not_judged(self, key: Key) -> bool:
+        """An interface that only a glob names, on a loader without globs: `default` decides when it comes up."""
+        name = interface_of(key)
+        return name not in (None, "all", "default") and not knows_globs(self.reading.facts.loader)
+
+
+def _absent(
+    running: Running, now: BootSetting | None, then: BootSetting | None, missing: str | None
+) -> _Finding:
+    why = missing or "not there"
+    harmless = why.startswith("no interface")
+    drift = why.startswith("module")
+    verdict = Verdict.OK if harmless else Verdict.MISSING
+    return _Finding(frozenset({verdict}), why, running, _value(now), None, _value(then), now, drift)
+
+
+def _is_host_wide(key: Key) -> bool:
+    known = lookup(key)
+    return known is not None and known.namespaced in _HOST_WIDE
+
+
+def _boot_reason(now: BootSetting | None, unknown: str | None) -> str:
+    if now is not None and unknown is None:
+        return f"running as wanted, but {now.file}:{now.line} sets {now.value} at boot"
+    return f"running as wanted, but not known at boot: {unknown}"
+
+
+def _value(setting: BootSetting | None) -> str | None:
+    return setting.value if setting is not None else None
+
+
+def _record(
+    wanted: Wanted,
+    live: str | None,
+    finding: _Finding,
+    interfaces: Mapping[str, str] | None = None,
+    is_drift: bool | None = None,
+) -> SettingPlan:
+    verdict = worst(set(finding.verdicts))
+    value = wanted.constraint.operands[0] if wanted.constraint.kind is Kind.VALUE else live
+    return SettingPlan(
+        pattern=wanted.pattern,
+        wanted=value,
+        constraint=wanted.constraint,
+        verdict=verdict,
+        running=finding.running,
+        at_boot=finding.at_boot,
+        at_boot_unknown=finding.unknown,
+        at_boot_planned=finding.planned,
+        winner=finding.winner,
+        origin=wanted.origin,
+        chain=wanted.chain,
+        interfaces=interfaces or {},
+        why=finding.why,
+        notes=tuple(sorted(other.value for other in finding.verdicts - {verdict})),
+        is_drift=finding.is_drift if is_drift is None else is_drift,
+    )
