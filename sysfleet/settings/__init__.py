@@ -1,0 +1,33 @@
+"""sysfleet.toml: names, types, units, defaults. Refuses to read files, the environment or a command line."""
+
+from sysfleet.settings.reading import DEFAULT_FILE, override, parse
+from sysfleet.settings.records import (
+    Boot,
+    File,
+    Privilege,
+    Run,
+    Settings,
+    Ssh,
+    Store,
+    identity_paths,
+    known_hosts_paths,
+)
+from sysfleet.settings.reference import Row, as_toml, describe
+
+__all__ = [
+    "DEFAULT_FILE",
+    "Boot",
+    "File",
+    "Privilege",
+    "Row",
+    "Run",
+    "Settings",
+    "Ssh",
+    "Store",
+    "as_toml",
+    "describe",
+    "identity_paths",
+    "known_hosts_paths",
+    "override",
+    "parse",
+]

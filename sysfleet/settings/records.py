@@ -1,0 +1,170 @@
+"""Every setting of sysfleet.toml: its name, type, unit, bounds, default and help, in one place.
+
+Refuses to read anything; a password never stands here, only the name of the environment variable that holds
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+_HOUR_S = 3600
+_DAY_S = 86400
+
+
+def _setting(text: str, *, kind: str | None = None, unit: str | None = None, **bounds: Any) -> Meta:
+    return Meta(description=text, title=kind, extra={"unit": unit}, **bounds)
+
+
+_Text = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+# An option of ssh(1) must not be smuggled in as a user's name.
+_Login = Annotated[str, Meta(pattern=r"\A[^\x00-\x20\x7f-][^\x00-\x20\x7f]*\Z")]
+_Variable = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z")]
+VARIABLE_KIND = "the name of an environment variable"
+# What a shell, a sysctl.d reader and a log line all take without quoting; no component begins with a dot.
+_NAME = r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*"
+_File = Annotated[str, Meta(pattern=rf"\A/etc(/{_NAME})*/{_NAME}\.conf\Z")]
+_Glob = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:@*?!\[\]-]{1,64}\Z")]
+_GLOBS_KIND = "a list of interface names and globs"
+
+
+class Ssh(msgspec.Struct, frozen=True, kw_only=True):
+    """How hosts are reached and known."""
+
+    connection: Annotated[
+        Literal["paramiko", "netmiko", "openssh"], _setting("what speaks SSH; only paramiko is there yet")
+    ] = "paramiko"
+    user: Annotated[_Login | None, _setting("login where the inventory names none", kind="a login name")] = (
+        None
+    )
+    identity_files: Annotated[
+        tuple[_Text, ...],
+        _setting(
+            "private keys; empty: id_ed25519, id_ecdsa and id_rsa in ~/.ssh, where present",
+            kind="a list of paths",
+        ),
+    ] = ()
+    known_hosts: Annotated[
+        tuple[_Text, ...],
+        _setting(
+            "files of host keys; empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts, where present",
+            kind="a list of paths",
+        ),
+    ] = ()
+    config: Annotated[_Text | None, _setting("an ssh_config to follow", kind="a path")] = None
+    agent: Annotated[bool, _setting("whether keys of a running ssh-agent are offered")] = True
+    connect_timeout_s: Annotated[
+        float, _setting("longest wait for a connection and its login", unit="s", gt=0, le=_HOUR_S)
+    ] = 10.0
+    passphrase_env: Annotated[
+        _Variable | None, _setting("holds the passphrase of the private keys", kind=VARIABLE_KIND)
+    ] = None
+    password_env: Annotated[_Variable | None, _setting("holds the login password", kind=VARIABLE_KIND)] = None
+
+
+class Privilege(msgspec.Struct, frozen=True, kw_only=True):
+    """How root rights are had on a host."""
+
+    method: Annotated[
+        Literal["auto", "none", "sudo", "doas"],
+        _setting("how a program becomes root; auto: not at all for root, else sudo, else doas"),
+    ] = "auto"
+    password_env: Annotated[
+        _Variable | None, _setting("holds the password that sudo or doas asks for", kind=VARIABLE_KIND)
+    ] = None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """How much at once, and for how long."""
+
+    workers: Annotated[int, _setting("hosts worked on at the same time", unit="hosts", ge=1, le=1000)] = 50
+    deadline_s: Annotated[
+        float, _setting("longest time for one host, end to end", unit="s", gt=0, le=_DAY_S)
+    ] = 60.0
+    confirm_timeout_s: Annotated[
+        float,
+        _setting("how long a host waits for the proof over a new connection", unit="s", gt=0, le=_HOUR_S),
+    ] = 60.0
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that holds the settings on a host, and the interfaces it may name."""
+
+    path: Annotated[
+        _File, _setting("the file on the host", kind="an absolute path under /etc that ends in .conf")
+    ] = "/etc/sysctl.d/99-zz-sysfleet.conf"
+    comments: Annotated[
+        Literal["none", "short", "full"], _setting("how much of each setting's story stands above it")
+    ] = "short"
+    interfaces: Annotated[
+        tuple[_Glob, ...],
+        _setting("globs that a setting for all interfaces is written for", kind=_GLOBS_KIND),
+    ] = ("en*", "eth*", "em[0-9]*", "bond*", "team*", "br[0-9]*", "vlan*", "ib*", "wl*", "ww*")
+    foreign_interfaces: Annotated[
+        tuple[_Glob, ...],
+        _setting("interfaces that other programs make and own; they are left alone", kind=_GLOBS_KIND),
+    ] = (
+        *("veth*", "cali*", "cilium*", "lxc*", "docker*", "br-*", "virbr*", "vnet*", "tun*", "tap*", "wg*"),
+        *("tailscale*", "zt*", "ppp*", "podman*", "cni*", "flannel*", "weave*", "antrea*", "ovn*", "ovs*"),
+        *("vxlan*", "genev*", "azv*", "kube-*", "nodelocaldns*", "lxdbr*", "incusbr*"),
+        *("fwbr*", "fwln*", "fwpr*", "sit[0-9]*", "ip6tnl*", "gre*", "erspan*", "ip_vti*", "ip6_vti*"),
+    )
+
+
+class Boot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said where the value at the next boot cannot be known."""
+
+    unknown: Annotated[
+        Literal["drift", "accept"], _setting("an unknown value at boot is drift, or accepted with a note")
+    ] = "drift"
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the index of past runs lies."""
+
+    url: Annotated[
+        _Text | None, _setting("database of runs; empty: a file beside the journal", kind="a URL")
+    ] = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of a project; each section's defaults hold where the file is silent."""
+
+    ssh: Ssh = Ssh()
+    privilege: Privilege = Privilege()
+    run: Run = Run()
+    file: File = File()
+    boot: Boot = Boot()
+    store: Store = Store()
+
+
+def identity_paths(
+    ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]
+) -> tuple[Path, ...]:
+    """The private keys to offer: those set, relative to the project, else the usual ones that exist."""
+    if ssh.identity_files:
+        return tuple(_resolved(name, home, project) for name in ssh.identity_files)
+    return tuple(path for name in DEFAULT_IDENTITIES if exists(path := home / ".ssh" / name))
+
+
+def known_hosts_paths(
+    ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]
+) -> tuple[Path, ...]:
+    """The files of host keys: those set, relative to the project, else the usual ones that exist."""
+    if ssh.known_hosts:
+        return tuple(_resolved(name, home, project) for name in ssh.known_hosts)
+    usual = (home / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
+    return tuple(path for path in usual if exists(path))
+
+
+def _resolved(name: str, home: Path, project: Path) -> Path:
+    if name == "~" or name.startswith("~/"):
+        return home / name[2:]
+    return project / name
