@@ -1,0 +1,217 @@
+"""Values as text: their canonical form, when two are the same to the kernel, and which must not be sent.
+
+Knows how the kernel reads and shows values (kernel.md 4); refuses to know any host's running values.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from sysfleet.sysctl.key import Key
+from sysfleet.sysctl.knowledge import Knowledge, lookup
+
+_INTEGER = re.compile(
+    r"[ \t\n\v\f\r]*(-?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))[ \t\n\v\f\r]*", re.ASCII
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_INT32 = (-(2**31), 2**31 - 1)
+_TICK_MS = 10  # a tick of the slowest common kernel, HZ=100; faster ones round less
+_PAGE = 4096
+
+
+def as_int(text: str) -> int | None:
+    """The integer that C's base-0 rule reads (`010` is 8, `0x10` is 16), or None."""
+    found = _INTEGER.fullmatch(text)
+    if found is None:
+        return None
+    sign, hexadecimal, octal, decimal = found.groups()
+    number = int(hexadecimal, 16) if hexadecimal else int(octal, 8) if octal else int(decimal)
+    return -number if sign else number
+
+
+@lru_cache(maxsize=65536)
+def canonical(key: Key, text: str) -> str:
+    """The value in one form: one space between parts, integers decimal, lists sorted and merged.
+
+    Text that is not of its key's form only has its white space put in order.
+    """
+    flat = " ".join(text.split())
+    known = lookup(key)
+    if known is None:
+        return flat
+    if known.form:
+        shaped = _SHAPES[known.form](flat) if known.form in _SHAPES else None
+        if shaped is not None:
+            return shaped
+    if known.type == "string":
+        return flat
+    numbers = [as_int(part) for part in flat.split(" ")]
+    return " ".join([part if n is None else str(n) for part, n in zip(flat.split(" "), numbers, strict=True)])
+
+
+@lru_cache(maxsize=65536)
+def same(key: Key, wanted: str, running: str) -> bool:
+    """Whether the kernel, told `wanted`, would show `running`.
+
+    Besides the canonical form this knows: milliseconds kept in ticks (rounded up, at most one tick of 10 ms),
+    strings cut at the kernel's length, pipe sizes rounded up to a power of two of pages, conntrack's table
+    rounded up to a page.
+    """
+    asked, shown = canonical(key, wanted), canonical(key, running)
+    if asked == shown:
+        return True
+    known = lookup(key)
+    if known is None:
+        return False
+    if known.cut_bytes is not None:
+        return _bytes(asked)[: known.cut_bytes] == _bytes(shown)
+    low, high = as_int(asked), as_int(shown)
+    return low is not None and high is not None and _rounded(known.form, low, high)
+
+
+def _rounded(form: str, low: int, high: int) -> bool:
+    if form == "ticks_ms":
+        return 0 < low < high < low + _TICK_MS
+    if form == "pages":
+        return high == max(_PAGE, 1 << (low - 1).bit_length())
+    return form == "hash_size" and 0 < low < high < low + _PAGE // 8
+
+
+@lru_cache(maxsize=65536)
+def problem(key: Key, text: str) -> str | None:
+    """One sentence why this value must not be sent to this key, or None."""
+    if _CONTROL.search(text):
+        return "the value has a control character inside"
+    flat = " ".join(text.split())
+    if not flat:
+        return "the value is empty"
+    if len(_bytes(flat)) >= _PAGE:
+        return "the value is longer than one page, and the kernel would cut it"
+    known = lookup(key)
+    if known is None:
+        return None
+    if known.type == "string":
+        return _problem_of_string(known, flat)
+    return _problem_of_form(known, flat) or _problem_of_range(known, flat)
+
+
+@lru_cache(maxsize=65536)
+def refused(key: Key, text: str) -> bool:
+    """Whether a kernel is known to answer a write of this value with EINVAL; False where nobody knows."""
+    known = lookup(key)
+    if known is None or known.type == "string":
+        return False
+    parts = text.split()
+    if not parts:
+        return True
+    lowest = _INT32[0] if known.kernel_minimum is None else known.kernel_minimum
+    highest = _INT32[1] if known.kernel_maximum is None else known.kernel_maximum
+    # Further words of a single integer are a short write that succeeds.
+    for part in parts[: known.length or None]:
+        number = as_int(part)
+        if number is None or not lowest <= number <= highest:
+            return True
+    return False
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _problem_of_string(known: Knowledge, flat: str) -> str | None:
+    if known.cut_bytes is not None and len(_bytes(flat)) > known.cut_bytes:
+        return f"the value is longer than {known.cut_bytes} bytes, and the kernel would cut it"
+    if known.form in ("ports", "bitmap") and _SHAPES[known.form](flat) is None:
+        return "the value is no list of numbers and ranges like 1-3,7"
+    return None
+
+
+def _problem_of_form(known: Knowledge, flat: str) -> str | None:
+    parts = flat.split(" ")
+    for part in parts:
+        if as_int(part) is None:
+            return f"{part!r} is no integer"
+    if known.type != "tuple" and len(parts) > 1:
+        return f"one integer is wanted, there are {len(parts)}"
+    if known.type == "tuple" and known.length and len(parts) != known.length:
+        return f"{known.length} integers are wanted, there are {len(parts)}"
+    return None
+
+
+def _problem_of_range(known: Knowledge, flat: str) -> str | None:
+    low = known.minimum if known.minimum is not None else known.kernel_minimum
+    high = known.maximum if known.maximum is not None else known.kernel_maximum
+    if known.type != "tuple" and high is None:
+        high = _INT32[1]
+    for part in flat.split(" "):
+        number = as_int(part)
+        if number is None:
+            continue
+        if low is not None and number < low:
+            return f"{number} is below {low}"
+        if high is not None and number > high:
+            return f"{number} is above {high}"
+    return None
+
+
+def _ranges(flat: str, highest: int) -> str | None:
+    spans: list[tuple[int, int]] = []
+    for part in flat.replace(" ", "").split(","):
+        if not part:
+            continue
+        found = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part, re.ASCII)
+        if found is None:
+            return None
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last or last > highest:
+            return None
+        spans.append((first, last))
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return ",".join([str(first) if first == last else f"{first}-{last}" for first, last in merged])
+
+
+def _ports(flat: str) -> str | None:
+    return _ranges(flat, 65535)
+
+
+def _bitmap(flat: str) -> str | None:
+    return _ranges(flat, 255)
+
+
+def _hex_words(flat: str) -> str | None:
+    keys = flat.split(",")
+    if all(re.fullmatch(r"[0-9a-fA-F]{1,8}(-[0-9a-fA-F]{1,8}){3}", one) for one in keys):
+        return ",".join(["-".join([word.lower().zfill(8) for word in one.split("-")]) for one in keys])
+    return None
+
+
+def _flag(flat: str) -> str | None:
+    number = as_int(flat)
+    return None if number is None else str(int(number != 0))
+
+
+def _zero(flat: str) -> str | None:
+    return None if as_int(flat) is None else "0"
+
+
+def _gids(flat: str) -> str | None:
+    numbers = [as_int(part) for part in flat.split(" ")]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        return None
+    return "1 0" if numbers[0] > numbers[1] else f"{numbers[0]} {numbers[1]}"
+
+
+_SHAPES = {
+    "ports": _ports,
+    "bitmap": _bitmap,
+    "hex_words": _hex_words,
+    "flag": _flag,
+    "zero": _zero,
+    "gids": _gids,
+}
