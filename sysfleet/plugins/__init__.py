@@ -1,0 +1,1 @@
+"""Adapters that make sysfleet's parts Nornir plugins; every name begins with `sysfleet.`."""

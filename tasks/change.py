@@ -1,0 +1,112 @@
+"""Change one host's running values, and put them back: compare-and-set, write, read back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+import msgspec
+
+from sysfleet.host import Reading, RunningState
+from sysfleet.outcome import ErrorRecord, HostOutcome, Status
+from sysfleet.planning.content import HEADER
+from sysfleet.planning.plan import Plan
+from sysfleet.remote.change import ChangeRecord, ChangeRequest, change_program, parse_change
+from sysfleet.remote.persist import PersistRequest
+from sysfleet.remote.session import Session
+from sysfleet.tasks.job import Job, Prepared
+from sysfleet.tasks.tell import settled_row
+
+
+def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: float) -> Prepared:
+    """What the change of this plan will send; `not_after_s` is filled in when it is sent."""
+    change = None
+    if plan.writes:
+        change = ChangeRequest(
+            run_id=job.run,
+            not_after_s=0.0,
+            compare=plan.compare,
+            settle=plan.settle,
+            read_back=plan.read_back,
+            files_token=reading.files_token,
+        )
+    persist = PersistRequest(
+        run_id=job.run,
+        not_after_s=0.0,
+        path=plan.file.path,
+        content=plan.file.after,
+        files_token=reading.files_token,
+        settle=plan.settle,
+        header=HEADER,
+    )
+    return Prepared(row, change, persist, reading.facts.uptime_s, read_at)
+
+
+def not_after(job: Job, prepared: Prepared, deadline: float) -> float:
+    """The host's uptime after which a program must do nothing more: the uptime at our deadline."""
+    return prepared.uptime_s + (deadline - prepared.read_at)
+
+
+def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -> HostOutcome:
+    """Write and read back; the row is CHANGED when every value is as wanted, else it says how it ended."""
+    if prepared.change is None:
+        raise ValueError("nothing to change")
+    request = replace(prepared.change, not_after_s=not_after(job, prepared, deadline))
+    record = _run(session, job, request, deadline)
+    return _row_of(record, prepared.row)
+
+
+def put_back(
+    session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float
+) -> HostOutcome:
+    """Write the old values again, after the file could not be put in place; the reason stays in the row."""
+    if prepared.change is None:
+        return row
+    old = tuple((key, running.text or "") for key, running in prepared.change.compare if running.text is not None)
+    request = replace(
+        prepared.change,
+        not_after_s=not_after(job, prepared, deadline),
+        compare=(),
+        settle=old,
+        files_token="",
+    )
+    record = _run(session, job, request, deadline)
+    if record.state == "settled":
+        note = "the running values were put back"
+        return msgspec.structs.replace(row, settings=prepared.row.settings, notes=(*row.notes, note))
+    note = f"the running values could not be put back: {record.state}"
+    return msgspec.structs.replace(row, status=Status.FAILED, notes=(*row.notes, note))
+
+
+def _run(session: Session, job: Job, request: ChangeRequest, deadline: float) -> ChangeRecord:
+    done = session.run(
+        change_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True
+    )
+    return parse_change(done.stdout)
+
+
+def _row_of(record: ChangeRecord, row: HostOutcome) -> HostOutcome:
+    match record.state:
+        case "settled":
+            values = {k: r.text for k, r in record.values.items() if r.state is RunningState.VALUE}
+            return msgspec.structs.replace(settled_row(row, values), status=Status.CHANGED)
+        case "changed_since":
+            what = ", ".join(record.differs[:5])
+            return _failed(row, Status.BLOCKED, f"changed since the plan: {what}", "plan again")
+        case "locked":
+            return _failed(row, Status.BLOCKED, "another run is changing this host", "try again when it is done")
+        case "too_late":
+            return _failed(row, Status.FAILED, "its time was over before the first write", "raise run.deadline_s")
+        case "blocked":
+            return _failed(row, Status.BLOCKED, record.why, None)
+        case "reverted":
+            return _failed(row, Status.REVERTED, record.why, None)
+        case "refused":
+            return _failed(row, Status.FAILED, f"{record.why}; the old values could not all be put back", None)
+        case _ as never:
+            assert_never(never)
+
+
+def _failed(row: HostOutcome, status: Status, message: str, hint: str | None) -> HostOutcome:
+    error = ErrorRecord("ChangeError", "change", message, hint)
+    return msgspec.structs.replace(row, status=status, error=error, changes=0)

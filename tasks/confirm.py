@@ -1,0 +1,44 @@
+"""Confirm over a new login that the change holds, and put our file in place; only then is it there to stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from sysfleet.outcome import ErrorRecord, HostOutcome, Status
+from sysfleet.remote.persist import parse_persist, persist_program
+from sysfleet.remote.session import Session
+from sysfleet.tasks.change import not_after
+from sysfleet.tasks.job import Job, Prepared
+
+_STATUS = {
+    "committed": Status.CHANGED,
+    "changed_since": Status.BLOCKED,
+    "locked": Status.BLOCKED,
+    "blocked": Status.BLOCKED,
+    "too_late": Status.FAILED,
+    "failed": Status.FAILED,
+}
+
+
+def confirm(
+    session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float
+) -> HostOutcome:
+    """Check the values again and write the file; CHANGED, UNVERIFIED when a value had moved, or why not."""
+    request = replace(prepared.persist, not_after_s=not_after(job, prepared, deadline))
+    done = session.run(
+        persist_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True
+    )
+    record = parse_persist(done.stdout)
+    status = _STATUS[record.state]
+    if status is not Status.CHANGED:
+        what = record.why or record.state.replace("_", " ")
+        error = ErrorRecord("ChangeError", "confirm", what)
+        return msgspec.structs.replace(row, status=status, error=error, changes=0)
+    if record.moved:
+        key, wanted, found = record.moved[0]
+        more = f" (+{len(record.moved) - 1})" if len(record.moved) > 1 else ""
+        error = ErrorRecord("VerifyError", "confirm", f"{key} moved from {wanted} to {found}{more}")
+        return msgspec.structs.replace(row, status=Status.UNVERIFIED, error=error)
+    return msgspec.structs.replace(row, status=Status.CHANGED)

@@ -1,0 +1,116 @@
+"""One host's way from connecting to its row: the Nornir task. It never raises and always closes its connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nornir.core.task import Result, Task
+
+from sysfleet.outcome import HostOutcome, Status
+from sysfleet.planning.plan import Plan, make_plan
+from sysfleet.remote.session import Session
+from sysfleet.tasks.change import change, prepare, put_back
+from sysfleet.tasks.confirm import confirm
+from sysfleet.tasks.job import Command, Job, Prepared, Stopped
+from sysfleet.tasks.read import read
+from sysfleet.tasks.tell import row_of_error, row_of_plan, timed
+
+# Phases in which a host is not to be left alone: its change is under way.
+IN_CHANGE = frozenset({"change", "confirm", "put back"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What one host's task gives back."""
+
+    outcome: HostOutcome
+    prepared: Prepared | None = None
+    rendered: bytes | None = None
+
+
+def run_host(task: Task, job: Job) -> Result:
+    """The Nornir task; its result is a `Finished`."""
+    way = _Way(task, job)
+    try:
+        finished = way.go()
+    except Exception as error:  # the boundary of one host
+        finished = Finished(row_of_error(way.name, job, error, way.phase))
+    finally:
+        way.close()
+    outcome = timed(finished.outcome, job.clock() - way.begun)
+    changed = outcome.status is Status.CHANGED
+    return Result(task.host, Finished(outcome, finished.prepared, finished.rendered), changed=changed)
+
+
+class _Way:
+    """One host on its way: its open sessions, its phase and its deadline."""
+
+    def __init__(self, task: Task, job: Job) -> None:
+        self._task = task
+        self._job = job
+        self._opened: list[Session] = []
+        self.begun = job.clock()
+        self._deadline = self.begun + job.deadline_s
+        self.name: str = task.host.name
+        self.phase = "connect"
+
+    def go(self) -> Finished:
+        waiting = self._job.prepared.get(self.name)
+        session = self._connect("connect")
+        if waiting is not None:
+            return Finished(self._apply(session, waiting))
+        self._enter("read")
+        reading = read(session, self._job, self.name, deadline=self._deadline)
+        read_at = self._job.clock()
+        plan = make_plan(self._job.policy(self.name, reading.facts), reading, self._job.options)
+        status = self._status(plan)
+        row = row_of_plan(self.name, self._job, plan, reading.facts, status)
+        if status is not Status.DRIFTED or self._job.command is not Command.APPLY or plan.empty:
+            return Finished(row, rendered=plan.file.after)
+        prepared = prepare(self._job, plan, reading, row, read_at)
+        return Finished(row, prepared) if self._job.survey else Finished(self._apply(session, prepared))
+
+    def _status(self, plan: Plan) -> Status:
+        if plan.unreadable:
+            return Status.DENIED
+        if plan.conflicts or (self._job.command is Command.APPLY and plan.refusals):
+            return Status.BLOCKED
+        return Status.DRIFTED if plan.drifted else Status.OK
+
+    def _apply(self, session: Session, prepared: Prepared) -> HostOutcome:
+        row, proof = prepared.row, session
+        if prepared.change is not None:
+            self._enter("change")
+            row = change(session, self._job, prepared, deadline=self._deadline)
+            if row.status is not Status.CHANGED:
+                return row
+            # A new login proves that the change has not cut the way in; the first stays open as the way back.
+            proof = self._connect("confirm")
+        self._enter("confirm")
+        confirmed = confirm(proof, self._job, prepared, row, deadline=self._deadline)
+        if prepared.change is None or confirmed.status in (Status.CHANGED, Status.UNVERIFIED):
+            return confirmed
+        self._enter("put back")
+        return put_back(session, self._job, prepared, confirmed, deadline=self._deadline)
+
+    def _connect(self, phase: str) -> Session:
+        self._enter(phase)
+        host = self._task.host
+        host.connections.pop(self._job.connection, None)
+        host.open_connection(
+            self._job.connection, self._task.nornir.config, extras={"deadline": self._deadline}
+        )
+        session: Session = host.connections[self._job.connection].connection
+        self._opened.append(session)
+        return session
+
+    def _enter(self, phase: str) -> None:
+        if self._job.progress.stop.is_set() and self.phase not in IN_CHANGE:
+            raise Stopped("the run was interrupted", phase=self.phase)
+        self.phase = phase
+        self._job.progress.enter(self.name, phase)
+
+    def close(self) -> None:
+        self._task.host.connections.pop(self._job.connection, None)
+        for session in self._opened:
+            session.close()

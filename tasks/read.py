@@ -1,0 +1,24 @@
+"""Read one host: one program, one round trip, unless the policy turns out to name keys that were not asked for."""
+
+from __future__ import annotations
+
+from sysfleet.errors import ReadError
+from sysfleet.host import Reading
+from sysfleet.remote.read import ReadRequest, parse_reading, read_program
+from sysfleet.remote.session import Session
+from sysfleet.tasks.job import Job
+
+
+def read(session: Session, job: Job, host: str, *, deadline: float) -> Reading:
+    """Facts, files and values of one host; raises HostError."""
+    request = ReadRequest(patterns=job.patterns(host), our_file=job.options.path)
+    done = session.run(
+        read_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=job.privileged_read
+    )
+    if done.status != 0:
+        raise ReadError(
+            f"the reading ended with status {done.status}",
+            phase="read",
+            evidence=done.stderr.decode("utf-8", "replace"),
+        )
+    return parse_reading(done.stdout)
