@@ -1,0 +1,83 @@
+"""`sysfleet apply`: plans, asks, rolls out."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from sysfleet.cli.command import Command
+from sysfleet.cli.options import add_run
+from sysfleet.cli.terminal import Terminal, is_terminal
+from sysfleet.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sysfleet.outcome import FleetReport
+
+_YES = {"y", "yes"}
+
+
+def declare(parser: ArgumentParser) -> None:
+    """The options of a run, and `--yes`."""
+    add_run(parser)
+    parser.add_argument(
+        "--yes", action="store_true", help="change without asking, in one pass over the hosts (default: ask)"
+    )
+
+
+def run(options: Namespace, terminal: Terminal) -> ExitCode:
+    """The table of what was changed; 1 where the person declined."""
+    if not options.yes and not is_terminal(terminal.stdin):
+        raise UsageError(
+            "apply asks before it changes, and there is no terminal to ask", hint="--yes does not ask"
+        )
+    from sysfleet.cli.progress import Telling
+    from sysfleet.cli.project import open_fleet
+    from sysfleet.cli.results import show_report
+
+    telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
+    fleet = open_fleet(options, terminal, telling)
+    question = None if options.yes else _Question(options, terminal)
+    report = fleet.apply(options.limit, question)
+    if question is not None and question.declined:
+        terminal.tell("nothing was written\n")
+        return ExitCode.DRIFT
+    return show_report(report, options, terminal)
+
+
+class _Question:
+    """Shows the plan and asks whether to go on; remembers a no. Nothing to change is no question."""
+
+    def __init__(self, options: Namespace, terminal: Terminal) -> None:
+        self._options = options
+        self._terminal = terminal
+        self.declined = False
+
+    def __call__(self, plan: FleetReport) -> bool:
+        from sysfleet.outcome import Status
+        from sysfleet.report.changes import changes
+        from sysfleet.report.table import errors, hosts, summary
+
+        number = sum(row.status is Status.DRIFTED for row in plan.hosts)
+        if not number:
+            return True
+        stream = self._terminal.stderr if self._options.format == "json" else self._terminal.stdout
+        write = self._terminal.tell if self._options.format == "json" else self._terminal.show
+        parts = (
+            changes(plan.hosts, colour=self._terminal.colour(stream)),
+            errors(plan.hosts),
+            summary(plan),
+        )
+        write("\n".join(part for part in parts if part) + "\n")
+        self._terminal.tell(f"apply to {hosts(number)}? [y/N] ")
+        self.declined = self._terminal.stdin.readline().strip().lower() not in _YES
+        return not self.declined
+
+
+COMMAND = Command(
+    name="apply",
+    summary="plan, ask, roll out",
+    examples=("sysfleet apply --limit role=web", "sysfleet apply --yes --workers 100 --format json"),
+    declare=declare,
+    run=run,
+    meanings=((ExitCode.DRIFT, "declined, nothing written"),),
+)

@@ -1,0 +1,99 @@
+"""Options that several commands share, each with its unit and default. Does not act on any of them."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser
+from pathlib import Path
+
+# The defaults are those of settings.py, which costs a start-up to import; a test compares them.
+WORKERS = 50
+DEADLINE_S = 60
+
+
+def add_project(parser: ArgumentParser, *, default: object = SUPPRESS) -> None:
+    """`--project`, before or after the command."""
+    parser.add_argument(
+        "--project",
+        metavar="DIR",
+        type=Path,
+        default=default,
+        help="folder with inventory/, templates/ and sysfleet.toml (default: the current one)",
+    )
+
+
+def add_colour(parser: ArgumentParser) -> None:
+    """`--color`."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour; auto: on a terminal, with regard to NO_COLOR and CLICOLOR_FORCE (default: auto)",
+    )
+
+
+def add_settings(parser: ArgumentParser) -> None:
+    """`--set`."""
+    parser.add_argument(
+        "--set",
+        dest="assignments",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        default=[],
+        help="a setting of sysfleet.toml for this run, any number of times (default: none)",
+    )
+
+
+def add_limit(parser: ArgumentParser) -> None:
+    """`--limit`."""
+    parser.add_argument(
+        "--limit",
+        metavar="EXPRESSION",
+        help="which hosts: name globs, role=, group= or data, joined by & | ! (default: all hosts)",
+    )
+
+
+def add_format(parser: ArgumentParser) -> None:
+    """`--format`."""
+    parser.add_argument(
+        "--format",
+        choices=("table", "json"),
+        default="table",
+        help="how the result stands on standard output (default: table)",
+    )
+
+
+def add_run(parser: ArgumentParser) -> None:
+    """Everything that a command over many hosts takes."""
+    add_project(parser)
+    add_limit(parser)
+    add_format(parser)
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        help=f"hosts worked on at the same time (default: run.workers of sysfleet.toml, else {WORKERS})",
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="S",
+        help=f"longest time for one host in seconds (default: run.deadline_s of sysfleet.toml, else {DEADLINE_S})",
+    )
+    add_settings(parser)
+    add_colour(parser)
+    add_loudness(parser)
+
+
+def add_loudness(parser: ArgumentParser) -> None:
+    """`--verbose` and `--quiet`."""
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also a line on standard error for each host that is done (default: off)",
+    )
+    loudness.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="no progress, and only the hosts that are not as wanted (default: off)",
+    )

@@ -1,0 +1,36 @@
+"""`sysfleet plan`: the dry run, every change with its file's diff; writes nothing."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from functools import partial
+
+from sysfleet.cli import check
+from sysfleet.cli.command import Command
+from sysfleet.cli.options import add_run
+from sysfleet.cli.terminal import Terminal
+from sysfleet.errors import ExitCode
+
+
+def run(options: Namespace, terminal: Terminal) -> ExitCode:
+    """The table, and below it each distinct change once."""
+    from sysfleet.cli.progress import Telling
+    from sysfleet.cli.project import open_fleet
+    from sysfleet.cli.results import show_report
+    from sysfleet.report.changes import changes
+
+    telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
+    report = open_fleet(options, terminal, telling).plan(options.limit)
+    below = partial(changes, colour=terminal.colour(terminal.stdout))
+    return show_report(report, options, terminal, below)
+
+
+COMMAND = Command(
+    name="plan",
+    summary="the dry run: every change, the file's diff, hazards",
+    examples=("sysfleet plan", "sysfleet plan --limit web1 --color never"),
+    declare=add_run,
+    run=run,
+    codes=check.COMMAND.codes,
+    meanings=((ExitCode.DRIFT, "something would change, nothing written"),),
+)

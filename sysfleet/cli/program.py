@@ -1,0 +1,96 @@
+"""From argv to an exit code: chooses the command, runs it, and is the boundary of the process."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from sysfleet import __version__
+from sysfleet.cli import apply, check, demo, init, inventory, lab, plan, render
+from sysfleet.cli.command import Command, Parser, add_choice, epilog, parse, parser_of
+from sysfleet.cli.errors import reported
+from sysfleet.cli.options import add_project
+from sysfleet.cli.terminal import Terminal
+from sysfleet.errors import ExitCode
+
+COMMANDS = (
+    check.COMMAND,
+    plan.COMMAND,
+    apply.COMMAND,
+    render.COMMAND,
+    inventory.COMMAND,
+    init.COMMAND,
+    lab.COMMAND,
+    demo.COMMAND,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line (the process's own by default) and give back its exit code."""
+    terminal = Terminal.of_process()
+    with _terminated_is_interrupted():
+        return int(run(sys.argv[1:] if argv is None else argv, terminal))
+
+
+def run(argv: Sequence[str], terminal: Terminal) -> ExitCode:
+    """One command line over these streams; every error is text on standard error and a code."""
+    return reported(lambda: _run(argv, terminal), argv, terminal)
+
+
+def top_parser() -> Parser:
+    """What stands before the command."""
+    parser = Parser(
+        prog="sysfleet",
+        usage="sysfleet [--project DIR] COMMAND [OPTION …]",
+        description="Hardens kernel parameters (sysctl) on many Linux hosts over SSH, without an agent.",
+        epilog=epilog(
+            ExitCode, ("sysfleet check --limit 'role=web & !web9'", "sysfleet --project fleet apply")
+        ),
+    )
+    add_project(parser, default=Path())
+    parser.add_argument("--version", action="version", version=f"sysfleet {__version__}")
+    add_choice(parser, "command", COMMANDS)
+    return parser
+
+
+def _run(argv: Sequence[str], terminal: Terminal) -> ExitCode:
+    try:
+        options = parse(top_parser(), argv, argparse.Namespace())
+        command = _named(COMMANDS, options.command)
+        prog = "sysfleet"
+        while True:
+            options = parse(parser_of(command, prog), options.rest, options)
+            if not command.verbs:
+                break
+            prog, command = f"{prog} {command.name}", _named(command.verbs, options.verb)
+    except SystemExit as ended:  # --help and --version
+        return ExitCode.OK if not ended.code else ExitCode.USAGE
+    terminal.colour_mode = getattr(options, "color", "auto")
+    return command.run(options, terminal)
+
+
+def _named(commands: Sequence[Command], name: str) -> Command:
+    return next(command for command in commands if command.name == name)
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does, so that what was begun is brought to its end."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: signals are somebody else's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,59 @@
+"""The project of a command line: its settings with what the flags say, and its fleet."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sysfleet.cli.terminal import Terminal
+from sysfleet.errors import UsageError
+from sysfleet.reporter import Reporter, Silent
+
+if TYPE_CHECKING:
+    from sysfleet.fleet import Fleet
+    from sysfleet.settings import Settings
+
+_FLAGS = {"workers": "run.workers", "deadline": "run.deadline_s"}
+
+
+def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None = None) -> Fleet:
+    """The fleet of the project that the options name; SetupError where there is none."""
+    from sysfleet.fleet import Fleet
+
+    project = project_folder(options)
+    return Fleet.open(
+        project,
+        settings_of(options, project),
+        environ=terminal.environ,
+        reporter=reporter or Silent(),
+    )
+
+
+def project_folder(options: Namespace) -> Path:
+    """The project folder; UsageError where it is none."""
+    folder: Path = options.project
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}", hint="sysfleet init DIR makes a project")
+    if not (folder / "inventory").is_dir():
+        raise UsageError(
+            f"{folder} is no project: it has no inventory/",
+            hint="--project DIR names one, sysfleet init DIR makes one",
+        )
+    return folder
+
+
+def settings_of(options: Namespace, project: Path) -> Settings:
+    """sysfleet.toml, then `--set`, then the flags; UsageError with every problem."""
+    from sysfleet.settings import DEFAULT_FILE, override, parse
+
+    path = project / DEFAULT_FILE
+    try:
+        settings = parse(path.read_text(encoding="utf-8"), DEFAULT_FILE)
+    except FileNotFoundError:
+        settings = parse("")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    flags = {name: getattr(options, flag, None) for flag, name in _FLAGS.items()}
+    said = [f"{name}={value}" for name, value in flags.items() if value is not None]
+    return override(settings, [*options.assignments, *said])
