@@ -41,7 +41,7 @@ def bug_report(error: BaseException, argv: Sequence[str], environ: Mapping[str, 
 
 
 def redacted(text: str, environ: Mapping[str, str]) -> str:
-    """The text without what the environment holds under a secret's name, nor what stands behind such a word."""
+    """The text without the values of secret variables, nor what stands behind a word for a secret."""
     secrets = (value for name, value in environ.items() if _SECRET_NAME.search(name))
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:

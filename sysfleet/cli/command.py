@@ -6,10 +6,13 @@ Knows argparse; does not know what any command does.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NoReturn
+
+from typing_extensions import override
 
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode, UsageError
@@ -27,7 +30,7 @@ MEANINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command: its words, its options, what it does. `codes` has a meaning where the common one misleads."""
+    """One command: its words, options and work; `meanings` are for codes whose common one would mislead."""
 
     name: str
     summary: str
@@ -46,6 +49,7 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **options)
 
+    @override
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(message, hint=f"see {self.prog} --help")
@@ -82,7 +86,7 @@ def parse(parser: Parser, argv: Sequence[str], given: argparse.Namespace) -> arg
     """The options in argv, on top of those given; UsageError with a suggestion for one that is not known."""
     options, unknown = parser.parse_known_args(argv, given)
     if unknown:
-        known = [name for name in parser._option_string_actions]  # noqa: SLF001
+        known = re.findall(r"--[a-z-]+", parser.format_help())
         first = unknown[0].partition("=")[0]
         kind = "option" if first.startswith("-") else "argument"
         raise UsageError(f"unknown {kind} {first}", hint=_meant(first, known) or f"see {parser.prog} --help")

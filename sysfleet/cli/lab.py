@@ -33,7 +33,7 @@ def _declare_up(parser: ArgumentParser) -> None:
         "--mode",
         choices=("auto", "namespaces", "folder"),
         default="auto",
-        help="what a host's kernel is; auto: namespaces where they are allowed, else a folder (default: auto)",
+        help="what a host's kernel is; auto: namespaces where allowed, else a folder (default: auto)",
     )
     parser.add_argument(
         "--interfaces", metavar="N", type=int, default=1, help="interfaces a host besides lo (default: 1)"

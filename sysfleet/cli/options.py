@@ -75,7 +75,7 @@ def add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--deadline",
         metavar="S",
-        help=f"longest time for one host in seconds (default: run.deadline_s of sysfleet.toml, else {DEADLINE_S})",
+        help=f"seconds that one host may take (default: run.deadline_s of sysfleet.toml, else {DEADLINE_S})",
     )
     add_settings(parser)
     add_colour(parser)

@@ -1,4 +1,4 @@
-"""How a run tells of itself while it runs: a live line where standard error is a terminal, else plain lines."""
+"""How a run tells of itself while it runs: a live line on a terminal, else plain lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three streams and the environment, and what follows from them: colour, width, whether a person is there."""
+"""The three streams and the environment, and what follows from them: colour, width, a person or none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Terminal:
         self._write(self.stderr, text)
 
     def colour(self, stream: TextIO) -> bool:
-        """Whether to colour what goes there: the flag wins, then NO_COLOR, CLICOLOR_FORCE, then the stream."""
+        """Whether to colour what goes there: the flag, else NO_COLOR, CLICOLOR_FORCE, else the stream."""
         if self.colour_mode != "auto":
             return self.colour_mode == "always"
         if self.environ.get("NO_COLOR"):
