@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Task
@@ -46,8 +47,9 @@ class ThreadedRunner:
             crew.stop()
             grace_s = self._interrupt(crew.under_way()) if self._interrupt is not None else self._grace_s
             end = time.monotonic() + grace_s
-            while crew.busy() and time.monotonic() < end:
-                crew.wait(_POLL_S)
+            with suppress(KeyboardInterrupt):  # a second one: leave at once
+                while crew.busy() and time.monotonic() < end:
+                    crew.wait(_POLL_S)
         return crew.results()
 
 
