@@ -21,7 +21,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """One constraint; `operands` are values as text: one for value, at_least and at_most, none for absent."""
+    """One constraint; `operands` are values as text: one for value, at_least and at_most, none for absent.
+
+    Where a floor of one role meets a ceiling of another, at_least has both, the floor first.
+    """
 
     kind: Kind
     operands: tuple[str, ...] = ()
@@ -31,7 +34,7 @@ class Constraint:
             case Kind.VALUE:
                 return self.operands[0]
             case Kind.AT_LEAST:
-                return f">= {self.operands[0]}"
+                return " and ".join([f">= {self.operands[0]}", *(f"<= {text}" for text in self.operands[1:])])
             case Kind.AT_MOST:
                 return f"<= {self.operands[0]}"
             case Kind.ONE_OF:
@@ -46,7 +49,8 @@ def meets(constraint: Constraint, key: Key, text: str) -> bool:
         case Kind.VALUE:
             return same(key, constraint.operands[0], text)
         case Kind.AT_LEAST:
-            return no_less(text, constraint.operands[0])
+            floor, *ceiling = constraint.operands
+            return no_less(text, floor) and all(no_less(most, text) for most in ceiling)
         case Kind.AT_MOST:
             return no_less(constraint.operands[0], text)
         case Kind.ONE_OF:
