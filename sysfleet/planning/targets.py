@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sysfleet.host import Reading
-from sysfleet.policy.constraint import Constraint, Kind, meets, no_less
+from sysfleet.policy.constraint import Constraint, Kind, meets
 from sysfleet.policy.rule import Policy, Wanted
 from sysfleet.sysctl.key import Key, interface_of, is_glob, matches, with_interface
 from sysfleet.sysctl.order import write_rank
@@ -75,10 +75,8 @@ def choose(constraint: Constraint, key: Key, running: str | None, own: str | Non
             listed = [text for text in (own, running) if text is not None and meets(constraint, key, text)]
             line = listed[0] if listed else constraint.operands[0]
             return Choice(_kept(constraint, key, running) or line, line)
-        case Kind.AT_LEAST:
-            return _bounded(constraint, key, running, own, others, no_less)
-        case Kind.AT_MOST:
-            return _bounded(constraint, key, running, own, others, lambda one, other: no_less(other, one))
+        case Kind.AT_LEAST | Kind.AT_MOST:
+            return _bounded(constraint, key, running, own, others)
         case Kind.ABSENT:
             return Choice(None, None)
 
@@ -88,22 +86,12 @@ def _kept(constraint: Constraint, key: Key, running: str | None) -> str | None:
 
 
 def _bounded(
-    constraint: Constraint,
-    key: Key,
-    running: str | None,
-    own: str | None,
-    others: str | None,
-    satisfies: Callable[[str, str], bool],
+    constraint: Constraint, key: Key, running: str | None, own: str | None, others: str | None
 ) -> Choice:
-    bound = constraint.operands[0]
-    if others is not None and satisfies(others, bound):
+    if others is not None and meets(constraint, key, others):
         return Choice(_kept(constraint, key, running) or others, None)
-    if own is not None and satisfies(own, bound):
-        line = own
-    elif running is not None and satisfies(running, bound):
-        line = running
-    else:
-        line = bound
+    kept = [text for text in (own, running) if text is not None and meets(constraint, key, text)]
+    line = kept[0] if kept else constraint.operands[0]
     return Choice(_kept(constraint, key, running) or line, line)
 
 
