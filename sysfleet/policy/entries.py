@@ -1,7 +1,7 @@
 """The inventory as records: what hosts.yaml, groups.yaml and defaults.yaml say, and where they say it.
 
-Knows Nornir's rule of inheritance (a host before its groups, depth first, before the defaults); refuses to know
-YAML, files and Nornir itself.
+Knows Nornir's rule of inheritance (a host before its groups, depth first, before the defaults); refuses to
+know YAML, files and Nornir itself.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from typing_extensions import override
 
 from sysfleet.policy.rule import Rule
 from sysfleet.selection import Candidate
@@ -24,10 +26,9 @@ class Secret:
         """The text itself."""
         return self._text
 
+    @override
     def __repr__(self) -> str:
         return "Secret(…)"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,11 @@ class FleetInventory:
     def connection_of(self, host: str, kind: str | None = None) -> ConnectionEntry:
         """How to reach the host, inheritance resolved as Nornir does; the host's name is its last address."""
         lineage = self.lineage(host)
-        own = [entry.connection_options[kind] for entry in lineage if kind in entry.connection_options]
+        own = (
+            []
+            if kind is None
+            else [each for entry in lineage if (each := entry.connection_options.get(kind))]
+        )
 
         def first(name: str) -> Any:
             said = (getattr(entry, name) for entry in (*own, *lineage))
@@ -115,5 +120,6 @@ class FleetInventory:
     def candidates(self) -> list[Candidate]:
         """Every host as the `--limit` language sees it, in the order of the file."""
         return [
-            Candidate(name, entry.ancestors, entry.roles, self.data_of(name)) for name, entry in self.hosts.items()
+            Candidate(name, entry.ancestors, entry.roles, self.data_of(name))
+            for name, entry in self.hosts.items()
         ]
