@@ -30,8 +30,10 @@ def fold_names(names: Iterable[str]) -> str:
     groups: dict[_Frame | str, list[str]] = {}
     for name, frame, number in _framed(set(names)):
         groups.setdefault(frame or name, []).append(number)
-    folded = [_group(frame, numbers) for frame, numbers in groups.items()]
-    return ",".join(sorted(folded, key=natural))
+    folded = sorted(
+        (_group(frame, numbers) for frame, numbers in groups.items()), key=lambda pair: natural(pair[0])
+    )
+    return ",".join(text for _, text in folded)
 
 
 def count_names(names: Iterable[str]) -> str:
@@ -60,14 +62,15 @@ def _frames(name: str) -> list[tuple[_Frame, str]]:
     return [((name[: m.start()], name[m.end() :]), m.group()) for m in _DIGITS.finditer(name)]
 
 
-def _group(frame: _Frame | str, numbers: list[str]) -> str:
+def _group(frame: _Frame | str, numbers: list[str]) -> tuple[str, str]:
+    """The first name, by which groups are ordered, and the text for all."""
     if isinstance(frame, str):
-        return frame
+        return frame, frame
     before, after = frame
-    ranges = list(_ranges(sorted(numbers, key=lambda number: (int(number), len(number)))))
-    if len(numbers) == 1:
-        return f"{before}{ranges[0]}{after}"
-    return f"{before}[{','.join(ranges)}]{after}"
+    ordered = sorted(numbers, key=lambda number: (int(number), len(number)))
+    inside = ",".join(_ranges(ordered))
+    first = f"{before}{ordered[0]}{after}"
+    return first, first if len(numbers) == 1 else f"{before}[{inside}]{after}"
 
 
 def _ranges(numbers: list[str]) -> Iterator[str]:
