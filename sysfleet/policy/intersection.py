@@ -56,7 +56,8 @@ def _floor(constraint: Constraint) -> str | None:
 
 
 def _ceiling(constraint: Constraint) -> str | None:
-    return constraint.operands[-1] if constraint.kind is Kind.AT_MOST or len(constraint.operands) > 1 else None
+    has_one = constraint.kind is Kind.AT_MOST or len(constraint.operands) > 1
+    return constraint.operands[-1] if has_one else None
 
 
 def _extreme(texts: list[str], *, largest: bool) -> str | None:

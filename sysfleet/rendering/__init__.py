@@ -1,6 +1,6 @@
 """Templates of sysctl files in, rules with exact origins out: the only package that knows Jinja2.
 
-Refuses to know how rules of several layers add up (`policy.layers`) and what is written to a host (`planning`).
+Refuses to know how rules of several layers add up (`policy.layers`) and what is written (`planning`).
 """
 
 from sysfleet.rendering.templates import Templates

@@ -17,7 +17,6 @@ _HOLE = "\x00"  # an expression inside a line
 _HOLES = re.compile(f"[{_HOLE}*]+")
 _PLACEHOLDER = re.compile(r"%[-+ #0-9.]*[a-zA-Z]|\{[^}]*\}")
 _MAX_ALTERNATIVES = 64
-_REFERENCES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _WITH_PARTS = ("facts", "data")
 
 
@@ -26,7 +25,12 @@ def references(tree: nodes.Template) -> Iterator[tuple[str | None, int, bool]]:
 
     The name is None where it is no plain text.
     """
-    for node in tree.find_all(_REFERENCES):
+    extending = [
+        *tree.find_all(nodes.Extends),
+        *tree.find_all(nodes.Import),
+        *tree.find_all(nodes.FromImport),
+    ]
+    for node in (*extending, *tree.find_all(nodes.Include)):
         named = node.template
         names = named.items if isinstance(named, nodes.List | nodes.Tuple) else [named]
         for each in names:
@@ -40,7 +44,7 @@ def uses(trees: Iterable[nodes.Template]) -> dict[str, frozenset[str] | None]:
     found: dict[str, set[str] | None] = {}
     for tree in trees:
         parts_of: set[int] = set()
-        for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        for node in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
             whole, part = node.node, _part(node)
             if isinstance(whole, nodes.Name) and whole.name in _WITH_PARTS and part is not None:
                 parts_of.add(id(whole))
@@ -54,7 +58,7 @@ def uses(trees: Iterable[nodes.Template]) -> dict[str, frozenset[str] | None]:
 
 
 def keys(tree: nodes.Template) -> frozenset[Key]:
-    """Every key and glob that the template's lines and `setting()` calls name; an expression counts as `*`."""
+    """Every key and glob that lines and `setting()` calls name; an expression inside one counts as `*`."""
     texts = set(_line_keys(tree.body))
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name == "setting":
@@ -84,7 +88,9 @@ def _line_keys(body: Iterable[nodes.Node]) -> Iterator[str]:
     text = ""
     for node in body:
         if isinstance(node, nodes.Output):
-            text += "".join(part.data if isinstance(part, nodes.TemplateData) else _HOLE for part in node.nodes)
+            text += "".join(
+                part.data if isinstance(part, nodes.TemplateData) else _HOLE for part in node.nodes
+            )
             continue
         for _, inner in node.iter_fields():
             if isinstance(inner, list):
@@ -107,11 +113,11 @@ def _alternatives(node: nodes.Node) -> list[str]:
             return _joined([left, right])
         case nodes.CondExpr(expr1=one, expr2=other):
             return [*_alternatives(one), *(_alternatives(other) if other is not None else ())]
-        case nodes.Mod(left=nodes.Const(value=str(text))):
-            return [_PLACEHOLDER.sub("*", text)]
-        case nodes.Filter(name="format", node=nodes.Const(value=str(text))):
-            return [_PLACEHOLDER.sub("*", text)]
-        case nodes.Call(node=nodes.Getattr(attr="format", node=nodes.Const(value=str(text)))):
+        case (
+            nodes.Mod(left=nodes.Const(value=str(text)))
+            | nodes.Filter(name="format", node=nodes.Const(value=str(text)))
+            | nodes.Call(node=nodes.Getattr(attr="format", node=nodes.Const(value=str(text))))
+        ):
             return [_PLACEHOLDER.sub("*", text)]
         case _:
             return [_HOLE]

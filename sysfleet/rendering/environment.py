@@ -1,4 +1,4 @@
-"""Jinja2 as templates of sysctl files need it: sandboxed, strict, bounded, with exact places of what goes wrong.
+"""Jinja2 as templates of sysctl files need it: sandboxed, strict and bounded.
 
 Knows Jinja2's machinery; refuses to know policies.
 """

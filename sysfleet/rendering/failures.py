@@ -1,6 +1,6 @@
 """What can go wrong while a template is read or evaluated, as a problem with file and line.
 
-Knows Jinja2's errors and the exceptions of code that templates call; everything else is a bug and passes through.
+Knows Jinja2's errors and the exceptions of code that templates call; anything else is a bug and passes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ def problem_of(error: BaseException, files: Collection[str], file: str) -> Probl
         return Problem(file, line, "the result is too large")
     kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
     return Problem(file, line, _clean(f"{kind}{error}"))
-
 
 
 def _clean(text: str) -> str:

@@ -45,7 +45,8 @@ class Reader:
             if line.tokens:
                 self._settings(line)
             elif bad := unfit(line.text):
-                self._problem(line.place, f"the line holds {bad}: {shown(line.text.strip())!r}", "a value is one line of text")
+                found = f"the line holds {bad}: {shown(line.text.strip())!r}"
+                self._problem(line.place, found, "a value is one line of text")
             else:
                 self._plain(line.place, what)
 
@@ -72,7 +73,8 @@ class Reader:
             self._problem(line.place, "setting() stands on a line of its own", None)
             return
         for number, place in line.tokens:
-            call = self.calls[number] if number < len(self.calls) else Refused("the line holds a control character")
+            forged = number >= len(self.calls)
+            call = Refused("the line holds a control character") if forged else self.calls[number]
             if isinstance(call, Refused):
                 self._problem(place, call.what, call.hint)
             else:

@@ -1,4 +1,4 @@
-"""Invisible marks that travel through loops, includes and macros, so that an output line knows its template line.
+"""Invisible marks that travel through loops, includes and macros: an output line knows its template line.
 
 Knows Jinja2's syntax tree; refuses to know what the lines mean.
 """
@@ -47,8 +47,9 @@ def without_marks(text: str) -> str:
 def mark(tree: nodes.Template, template: int) -> None:
     """Put marks into the tree of a template, and a step of the loop counter into each loop and macro."""
     _Marker(template).visit(tree)
-    for body in [node.body for node in tree.find_all((nodes.For, nodes.Macro))]:
-        body.insert(0, _step(body[0].lineno if body else 1))
+    loops: list[nodes.For | nodes.Macro] = [*tree.find_all(nodes.For), *tree.find_all(nodes.Macro)]
+    for loop in loops:
+        loop.body.insert(0, _step(loop.lineno))
 
 
 def read(output: str, start: int, included: frozenset[int]) -> Iterator[OutputLine]:
@@ -84,9 +85,7 @@ class _Marker(NodeTransformer):
         marked: list[nodes.Expr] = []
         for child in node.nodes:
             marked.append(self._mark(child.lineno))
-            if isinstance(child, nodes.TemplateData):
-                child = self._marked(child)
-            marked.append(child)
+            marked.append(self._marked(child) if isinstance(child, nodes.TemplateData) else child)
         node.nodes = marked
         return node
 
@@ -115,7 +114,8 @@ class _Marker(NodeTransformer):
 
 
 def _gives_settings(node: nodes.Node) -> bool:
-    if any(isinstance(call.node, nodes.Name) and call.node.name == "setting" for call in node.find_all(nodes.Call)):
+    called = [call.node for call in node.find_all(nodes.Call)]
+    if any(isinstance(each, nodes.Name) and each.name == "setting" for each in called):
         return True
     data = [each.data for each in node.find_all(nodes.TemplateData)]
     return any("=" in text for text in data) and any("\n" in text for text in data)

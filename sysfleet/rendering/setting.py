@@ -19,7 +19,7 @@ _CONSTRAINTS = tuple(kind.value for kind in Kind)
 _NAMES = ("key", *_CONSTRAINTS, "reason", "cite")
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """What the template asks for cannot be; `hint` is what was probably meant."""
 
     def __init__(self, what: str, hint: str | None = None) -> None:
@@ -76,12 +76,14 @@ def checked_value(pattern: Key, text: str) -> str:
 
 
 def _constraint(pattern: Key, arguments: dict[str, Any]) -> Constraint:
-    given = [name for name in _CONSTRAINTS if arguments.get(name) not in (None, False)]
+    # No `in (None, False)` here: to Python 0 is False as well.
+    given = [name for name in _CONSTRAINTS if arguments.get(name) is not None]
+    if arguments.get("absent") is False:
+        given.remove("absent")
     if len(given) != 1:
         said = f"{len(given)}: {', '.join(given)}" if given else "none"
-        raise Refused(
-            f"setting({pattern!r}) needs exactly one constraint and has {said}", f"one of {', '.join(_CONSTRAINTS)}"
-        )
+        what = f"setting({pattern!r}) needs exactly one constraint and has {said}"
+        raise Refused(what, f"one of {', '.join(_CONSTRAINTS)}")
     kind, operand = Kind(given[0]), arguments[given[0]]
     if kind is Kind.ABSENT:
         if operand is not True:

@@ -30,7 +30,7 @@ _ABSENT = object()
 
 
 class Templates:
-    """All templates by file name: `base.conf.j2`, one `NAME.conf.j2` a role, `_NAME…` to include and import."""
+    """All templates by file name: `base.conf.j2`, one `NAME.conf.j2` a role, `_NAME` to include or import."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         """Parse and check every template; TemplateError has all problems."""
@@ -43,7 +43,9 @@ class Templates:
         trees = self._parsed(texts)
         graph = self._graph(trees)
         self._keys = {
-            name: frozenset[Key]().union(*(analysis.keys(trees[each]) for each in analysis.reachable(name, graph)))
+            name: frozenset(
+                key for each in analysis.reachable(name, graph) for key in analysis.keys(trees[each])
+            )
             for name in trees
         }
         self._fingerprints = {
@@ -127,7 +129,8 @@ class Templates:
         file = name + _SUFFIX
         if file not in self._fingerprints or name.startswith("_"):
             near = get_close_matches(name, self.roles, 1)
-            raise TemplateError(f"there is no template {file!r}", hint=f"did you mean {near[0]!r}?" if near else None)
+            hint = f"did you mean {near[0]!r}?" if near else None
+            raise TemplateError(f"there is no template {file!r}", hint=hint)
         return file
 
     def _parsed(self, texts: Mapping[str, str]) -> dict[str, nodes.Template]:
@@ -143,7 +146,8 @@ class Templates:
             except (TemplateSyntaxError, RecursionError) as error:
                 problems.append(problem_of(error, self._files, file))
         if BASE + _SUFFIX not in texts:
-            problems.append(Problem(f"{FOLDER}/{BASE}{_SUFFIX}", None, "there is no such template, and every host needs it"))
+            what = "there is no such template, and every host needs it"
+            problems.append(Problem(f"{FOLDER}/{BASE}{_SUFFIX}", None, what))
         if problems:
             raise _failed(problems)
         return trees
@@ -157,7 +161,8 @@ class Templates:
                 if wanted in trees:
                     found.append(wanted)
                 elif wanted is None:
-                    problems.append(Problem(file, line, "the other template's name is an expression", "write it out"))
+                    what = "the other template's name is an expression"
+                    problems.append(Problem(file, line, what, "write it out"))
                 elif not optional:
                     near = get_close_matches(wanted, self._names, 1)
                     hint = f"did you mean {near[0]!r}?" if near else None
@@ -165,7 +170,7 @@ class Templates:
             graph[name] = tuple(found)
         for name, file in zip(trees, self._files, strict=True):
             if any(name in analysis.reachable(each, graph) for each in graph[name]):
-                problems.append(Problem(file, None, "the template includes itself, directly or through others"))
+                problems.append(Problem(file, None, "the template includes itself, itself or through others"))
         if problems:
             raise _failed(problems)
         return graph
@@ -185,7 +190,9 @@ class Templates:
 def _bad_characters(file: str, text: str) -> list[Problem]:
     lines = text.replace("\r\n", "\n").split("\n")
     return [
-        Problem(file, number, f"the line holds {bad}") for number, line in enumerate(lines, 1) if (bad := unfit(line))
+        Problem(file, number, f"the line holds {bad}")
+        for number, line in enumerate(lines, 1)
+        if (bad := unfit(line))
     ]
 
 
@@ -196,9 +203,9 @@ def _failed(problems: Iterable[Problem]) -> TemplateError:
 
 
 def _fingerprint(used: Mapping[str, frozenset[str] | None]) -> Callable[[TemplateVariables], tuple[Any, ...]]:
-    facts = () if "facts" not in used else used["facts"]
-    data = () if "data" not in used else used["data"]
-    fact_names = FACT_NAMES if facts is None else tuple(sorted(set(facts) & set(FACT_NAMES)))
+    # None stands for all parts of it, so a variable that is not used needs another default.
+    facts, data = used.get("facts", frozenset()), used.get("data", frozenset())
+    fact_names = FACT_NAMES if facts is None else tuple(sorted(facts.intersection(FACT_NAMES)))
     data_names = None if data is None else tuple(sorted(data))
     plain = tuple(name for name in ("host", "roles", "groups", "interfaces") if name in used)
 
@@ -207,7 +214,7 @@ def _fingerprint(used: Mapping[str, frozenset[str] | None]) -> Callable[[Templat
         return (
             *[getattr(variables, name) for name in plain],
             *[getattr(variables.facts, name) for name in fact_names],
-            frozen(held) if data_names is None else tuple([frozen(held.get(name, _ABSENT)) for name in data_names]),
+            frozen(held if data_names is None else [held.get(name, _ABSENT) for name in data_names]),
         )
 
     return fingerprint

@@ -50,7 +50,7 @@ SAMPLE_FACTS = (
         ipv6=False,
     ),
 )
-"""Facts of two hosts that differ in what templates ask about, to try templates before anything is contacted."""
+"""Two hosts that differ in what templates ask about, to try templates before anything is contacted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Data(dict[str, Any]):
 
 
 def namespace(variables: TemplateVariables, role: str) -> dict[str, Any]:
-    """The variables of one evaluation, cleaned; an interface with a dot in its name is in a key's spelling."""
+    """The variables of one evaluation, cleaned; interfaces with a dot in their name as keys spell them."""
     return {
         "facts": SimpleNamespace(**{name: _clean(getattr(variables.facts, name)) for name in FACT_NAMES}),
         "host": _clean(variables.host),
