@@ -25,12 +25,13 @@ def references(tree: nodes.Template) -> Iterator[tuple[str | None, int, bool]]:
 
     The name is None where it is no plain text.
     """
-    extending = [
+    found: list[nodes.Extends | nodes.Import | nodes.FromImport | nodes.Include] = [
         *tree.find_all(nodes.Extends),
         *tree.find_all(nodes.Import),
         *tree.find_all(nodes.FromImport),
+        *tree.find_all(nodes.Include),
     ]
-    for node in (*extending, *tree.find_all(nodes.Include)):
+    for node in found:
         named = node.template
         names = named.items if isinstance(named, nodes.List | nodes.Tuple) else [named]
         for each in names:
@@ -44,7 +45,11 @@ def uses(trees: Iterable[nodes.Template]) -> dict[str, frozenset[str] | None]:
     found: dict[str, set[str] | None] = {}
     for tree in trees:
         parts_of: set[int] = set()
-        for node in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
+        parts: list[nodes.Getattr | nodes.Getitem] = [
+            *tree.find_all(nodes.Getattr),
+            *tree.find_all(nodes.Getitem),
+        ]
+        for node in parts:
             whole, part = node.node, _part(node)
             if isinstance(whole, nodes.Name) and whole.name in _WITH_PARTS and part is not None:
                 parts_of.add(id(whole))
@@ -54,7 +59,7 @@ def uses(trees: Iterable[nodes.Template]) -> dict[str, frozenset[str] | None]:
         for name in tree.find_all(nodes.Name):
             if name.ctx == "load" and id(name) not in parts_of:
                 found[name.name] = None
-    return {name: None if parts is None else frozenset(parts) for name, parts in found.items()}
+    return {name: None if held is None else frozenset(held) for name, held in found.items()}
 
 
 def keys(tree: nodes.Template) -> frozenset[Key]:

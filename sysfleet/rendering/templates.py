@@ -1,4 +1,4 @@
-"""The project's templates: read once, checked as a whole, evaluated for hosts into rules.
+"""The project's templates: loaded once, evaluated for hosts into rules.
 
 Knows which template belongs to which layer; refuses to know how layers add up.
 """
@@ -6,7 +6,7 @@ Knows which template belongs to which layer; refuses to know how layers add up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from threading import Lock
@@ -20,13 +20,16 @@ from sysfleet.rendering import analysis, marks
 from sysfleet.rendering.environment import TemplateEnvironment
 from sysfleet.rendering.failures import FAILURES, problem_of
 from sysfleet.rendering.lines import Reader
-from sysfleet.rendering.variables import FACT_NAMES, SAMPLE_FACTS, TemplateVariables, frozen, namespace, unfit
+from sysfleet.rendering.sources import BASE, FOLDER, SUFFIX, closures, failed, parsed, read_texts
+from sysfleet.rendering.variables import FACT_NAMES, SAMPLE_FACTS, TemplateVariables, frozen, namespace
 from sysfleet.sysctl.key import Key
 
-FOLDER = "templates"
-BASE = "base"
-_SUFFIX = ".conf.j2"
 _ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    problems: tuple[Problem, ...]
 
 
 class Templates:
@@ -34,49 +37,30 @@ class Templates:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         """Parse and check every template; TemplateError has all problems."""
-        self._names = tuple(sorted(texts))
-        self._files = tuple(f"{FOLDER}/{name}" for name in self._names)
-        self._included = frozenset(at for at, name in enumerate(self._names) if name.startswith("_"))
         self._environment = TemplateEnvironment()
-        self._lock = Lock()
-        self._known: dict[Any, tuple[Rule, ...] | tuple[Problem, ...]] = {}
-        trees = self._parsed(texts)
-        graph = self._graph(trees)
-        self._keys = {
-            name: frozenset(
-                key for each in analysis.reachable(name, graph) for key in analysis.keys(trees[each])
-            )
-            for name in trees
-        }
-        self._fingerprints = {
-            name: _fingerprint(analysis.uses(trees[each] for each in analysis.reachable(name, graph)))
-            for name in trees
-        }
+        trees = parsed(texts, self._environment.parse)
+        self._numbers = {name: at for at, name in enumerate(trees)}
+        self._files = tuple(f"{FOLDER}/{name}" for name in trees)
+        self._included = frozenset(at for name, at in self._numbers.items() if name.startswith("_"))
+        self._keys: dict[str, frozenset[Key]] = {}
+        self._fingerprints: dict[str, Callable[[TemplateVariables], tuple[Any, ...]]] = {}
+        for name, reached in closures(trees).items():
+            parts = [trees[each] for each in reached]
+            self._keys[name] = frozenset(key for tree in parts for key in analysis.keys(tree))
+            self._fingerprints[name] = _fingerprint(analysis.uses(parts))
         self._compile(trees)
+        self._known: dict[tuple[Any, ...], tuple[Rule, ...] | _Failed] = {}
+        self._lock = Lock()
 
     @classmethod
     def load(cls, directory: Path) -> Templates:
-        """The templates of a folder; TemplateError where it cannot be read."""
-        texts: dict[str, str] = {}
-        problems: list[Problem] = []
-        try:
-            paths = sorted(path for path in directory.iterdir() if path.name.endswith(".j2"))
-            for path in paths:
-                try:
-                    texts[path.name] = path.read_text("utf-8")
-                except UnicodeDecodeError as error:
-                    line = path.read_bytes()[: error.start].count(b"\n") + 1
-                    problems.append(Problem(f"{FOLDER}/{path.name}", line, "the text is not UTF-8"))
-        except OSError as error:
-            problems.append(Problem(str(error.filename or directory), None, error.strerror or str(error)))
-        if problems:
-            raise _failed(problems)
-        return cls(texts)
+        """The templates of a folder; TemplateError where they cannot be read or do not hold together."""
+        return cls(read_texts(directory))
 
     @property
     def roles(self) -> tuple[str, ...]:
         """The names of all roles, sorted."""
-        names = [name.removesuffix(_SUFFIX) for name in self._names if not name.startswith("_")]
+        names = sorted(name.removesuffix(SUFFIX) for name in self._numbers if not name.startswith("_"))
         return tuple(name for name in names if name != BASE)
 
     def evaluate(self, name: str, variables: TemplateVariables) -> tuple[Rule, ...]:
@@ -89,10 +73,12 @@ class Templates:
         known = self._known.get(asked)
         if known is None:
             with self._lock:
-                known = self._known[asked] = self._evaluated(name, file, variables)
-        if known and isinstance(known[0], Problem):
-            raise _failed([each for each in known if isinstance(each, Problem)])
-        return known  # type: ignore[return-value]
+                known = self._known.get(asked)
+                if known is None:
+                    known = self._known[asked] = self._evaluated(name, file, variables)
+        if isinstance(known, _Failed):
+            raise failed(known.problems)
+        return known
 
     def keys_to_read(self, name: str) -> frozenset[Key]:
         """The keys and globs that base or a role may set, found without evaluating it."""
@@ -110,96 +96,41 @@ class Templates:
                     except TemplateError as error:
                         problems.update(dict.fromkeys(error.problems))
         if problems:
-            raise _failed(problems)
+            raise failed(problems)
 
-    def _evaluated(
-        self, name: str, file: str, variables: TemplateVariables
-    ) -> tuple[Rule, ...] | tuple[Problem, ...]:
+    def _evaluated(self, name: str, file: str, variables: TemplateVariables) -> tuple[Rule, ...] | _Failed:
+        start = self._numbers[file]
         try:
             rendered = self._environment.render(file, namespace(variables, name))
         except FAILURES as error:
-            return (problem_of(error, self._files, self._files[self._names.index(file)]),)
-        start = self._names.index(file)
-        lines = list(marks.read(rendered.text, start, self._included))
-        reader = Reader(self._files, self._names.index(BASE + _SUFFIX), name, rendered.calls)
-        reader.read(lines)
-        return tuple(reader.problems) or tuple(reader.rules)
+            return _Failed((problem_of(error, self._files, self._files[start]),))
+        reader = Reader(self._files, self._numbers[BASE + SUFFIX], name, rendered.calls)
+        reader.read(list(marks.read(rendered.text, start, self._included)))
+        return _Failed(tuple(reader.problems)) if reader.problems else tuple(reader.rules)
 
     def _file(self, name: str) -> str:
-        file = name + _SUFFIX
-        if file not in self._fingerprints or name.startswith("_"):
+        file = name + SUFFIX
+        if file not in self._numbers or name.startswith("_"):
             near = get_close_matches(name, self.roles, 1)
             hint = f"did you mean {near[0]!r}?" if near else None
-            raise TemplateError(f"there is no template {file!r}", hint=hint)
+            raise TemplateError(
+                f"there is no template {FOLDER}/{file}",
+                hint=hint,
+                problems=[Problem(f"{FOLDER}/{file}", None, "there is no such template", hint)],
+            )
         return file
-
-    def _parsed(self, texts: Mapping[str, str]) -> dict[str, nodes.Template]:
-        trees: dict[str, nodes.Template] = {}
-        problems: list[Problem] = []
-        for name, file in zip(self._names, self._files, strict=True):
-            text = texts[name]
-            problems += _bad_characters(file, text)
-            if not name.startswith("_") and not name.endswith(_SUFFIX):
-                problems.append(Problem(file, None, f"a role's template is named NAME{_SUFFIX}"))
-            try:
-                trees[name] = self._environment.parse(text, name, file)
-            except (TemplateSyntaxError, RecursionError) as error:
-                problems.append(problem_of(error, self._files, file))
-        if BASE + _SUFFIX not in texts:
-            what = "there is no such template, and every host needs it"
-            problems.append(Problem(f"{FOLDER}/{BASE}{_SUFFIX}", None, what))
-        if problems:
-            raise _failed(problems)
-        return trees
-
-    def _graph(self, trees: Mapping[str, nodes.Template]) -> dict[str, tuple[str, ...]]:
-        graph: dict[str, tuple[str, ...]] = {}
-        problems: list[Problem] = []
-        for (name, tree), file in zip(trees.items(), self._files, strict=True):
-            found = []
-            for wanted, line, optional in analysis.references(tree):
-                if wanted in trees:
-                    found.append(wanted)
-                elif wanted is None:
-                    what = "the other template's name is an expression"
-                    problems.append(Problem(file, line, what, "write it out"))
-                elif not optional:
-                    near = get_close_matches(wanted, self._names, 1)
-                    hint = f"did you mean {near[0]!r}?" if near else None
-                    problems.append(Problem(file, line, f"there is no template {wanted!r}", hint))
-            graph[name] = tuple(found)
-        for name, file in zip(trees, self._files, strict=True):
-            if any(name in analysis.reachable(each, graph) for each in graph[name]):
-                problems.append(Problem(file, None, "the template includes itself, itself or through others"))
-        if problems:
-            raise _failed(problems)
-        return graph
 
     def _compile(self, trees: Mapping[str, nodes.Template]) -> None:
         problems: list[Problem] = []
-        for at, (name, tree) in enumerate(trees.items()):
+        for name, tree in trees.items():
+            at = self._numbers[name]
             marks.mark(tree, at)
             try:
                 self._environment.add(name, self._files[at], tree)
             except (TemplateSyntaxError, RecursionError) as error:
                 problems.append(problem_of(error, self._files, self._files[at]))
         if problems:
-            raise _failed(problems)
-
-
-def _bad_characters(file: str, text: str) -> list[Problem]:
-    lines = text.replace("\r\n", "\n").split("\n")
-    return [
-        Problem(file, number, f"the line holds {bad}")
-        for number, line in enumerate(lines, 1)
-        if (bad := unfit(line))
-    ]
-
-
-def _failed(problems: Iterable[Problem]) -> TemplateError:
-    found = tuple(problems)
-    message = str(found[0]) if len(found) == 1 else f"{len(found)} problems in the templates"
-    return TemplateError(message, problems=found)
+            raise failed(problems)
 
 
 def _fingerprint(used: Mapping[str, frozenset[str] | None]) -> Callable[[TemplateVariables], tuple[Any, ...]]:
