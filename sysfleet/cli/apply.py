@@ -36,7 +36,7 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
 
     telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
     fleet = open_fleet(options, terminal, telling)
-    question = None if options.yes else _Question(options, terminal)
+    question = None if options.yes else Question(options, terminal)
     report = fleet.apply(options.limit, question)
     if question is not None and question.declined:
         terminal.tell("nothing was written\n")
@@ -44,7 +44,7 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     return show_report(report, options, terminal)
 
 
-class _Question:
+class Question:
     """Shows the plan and asks whether to go on; remembers a no. Nothing to change is no question."""
 
     def __init__(self, options: Namespace, terminal: Terminal) -> None:
@@ -57,7 +57,7 @@ class _Question:
         from sysfleet.report.changes import changes
         from sysfleet.report.table import errors, hosts, summary
 
-        number = sum(row.status is Status.DRIFTED for row in plan.hosts)
+        number = sum(row.status is Status.DRIFTED and row.changes > 0 for row in plan.hosts)
         if not number:
             return True
         stream = self._terminal.stderr if self._options.format == "json" else self._terminal.stdout

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Literal
 
 from sysfleet.cli.command import Command
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode, UsageError
 
+_PARTS: tuple[Literal["inventory", "templates"], ...] = ("inventory", "templates")
 _NEXT = """\
 {folder} is a project now. Next:
   1. put your hosts into {folder}/inventory/hosts.yaml, and look at the roles in {folder}/templates/
@@ -43,11 +45,13 @@ def make_project(folder: Path) -> None:
         raise UsageError(f"{folder} is there already and not empty", hint="name a new folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(sample_folder("inventory"), folder / "inventory")
-        shutil.copytree(sample_folder("templates"), folder / "templates")
+        for part in _PARTS:
+            shutil.copytree(sample_folder(part), folder / part)
         (folder / DEFAULT_FILE).write_text(settings_text(), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror or error}") from error
+    except (OSError, shutil.Error) as error:
+        for part in _PARTS:
+            shutil.rmtree(folder / part, ignore_errors=True)
+        raise UsageError(f"{folder} cannot be made: {error}") from error
 
 
 def settings_text() -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
 
@@ -59,19 +60,25 @@ def top_parser() -> Parser:
 
 
 def _run(argv: Sequence[str], terminal: Terminal) -> ExitCode:
+    said = io.StringIO()
     try:
-        options = parse(top_parser(), argv, argparse.Namespace())
-        command = _named(COMMANDS, options.command)
-        prog = "sysfleet"
-        while True:
-            options = parse(parser_of(command, prog), options.rest, options)
-            if not command.verbs:
-                break
-            prog, command = f"{prog} {command.name}", _named(command.verbs, options.verb)
-    except SystemExit as ended:  # --help and --version
-        return ExitCode.OK if not ended.code else ExitCode.USAGE
+        with redirect_stdout(said):
+            command, options = _parsed(argv)
+    except SystemExit:  # --help and --version; errors are raised as ours
+        terminal.show(said.getvalue())
+        return ExitCode.OK
     terminal.colour_mode = getattr(options, "color", "auto")
     return command.run(options, terminal)
+
+
+def _parsed(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    options = parse(top_parser(), argv, argparse.Namespace())
+    prog, command = "sysfleet", _named(COMMANDS, options.command)
+    options = parse(parser_of(command, prog), options.rest, options)
+    if command.verbs:
+        prog, command = f"{prog} {command.name}", _named(command.verbs, options.verb)
+        options = parse(parser_of(command, prog), options.rest, options)
+    return command, options
 
 
 def _named(commands: Sequence[Command], name: str) -> Command:

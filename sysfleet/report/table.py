@@ -38,7 +38,6 @@ def summary(report: FleetReport) -> str:
     lines = [f"{hosts(len(report.hosts))}: {', '.join(counts)}" if counts else "0 hosts"]
     if stand_ins := [row.host for row in report.hosts if row.stand_in]:
         lines.append(f"a folder stands in for the kernel on {hosts(len(stand_ins))}: {_folded(stand_ins)}")
-    lines += [f"note: {printable(note)}" for note in report.notes]
     return _text(lines)
 
 

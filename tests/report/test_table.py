@@ -83,12 +83,11 @@ def test_a_row_that_differs_in_its_file_alone_says_so() -> None:
     assert table([drifted("web1", diff="+x\n")]).endswith("the file differs\n")
 
 
-def test_the_summary_counts_every_status_and_names_stand_ins_and_notes() -> None:
+def test_the_summary_counts_every_status_and_names_stand_ins() -> None:
     rows = [ok("web1", stand_in=True), ok("web2", stand_in=True), unreachable("db1")]
-    assert summary(report("r", "check", rows, ["the journal of this run is not kept"])) == (
+    assert summary(report("r", "check", rows)) == (
         "3 hosts: 2 ok, 1 unreachable\n"
         "a folder stands in for the kernel on 2 hosts: web[1-2]\n"
-        "note: the journal of this run is not kept\n"
     )
     assert summary(report("r", "check", [ok("web1")])) == "1 host: 1 ok\n"
 
