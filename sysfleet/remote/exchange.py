@@ -1,0 +1,150 @@
+"""One program over one channel: what goes in, what comes out, until when and how much.
+
+Reads and writes at the same time, so that neither side can wait for the other for ever. Knows no frame.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from sysfleet.errors import CommandFailed, CommandTimeout
+from sysfleet.remote.framing import began
+
+if TYPE_CHECKING:
+    from paramiko.channel import Channel
+
+# What surely fits into the kernel's buffer: writing more may block, and is done by a thread of its own.
+_SMALL_BYTES = 65536
+_CHUNK_BYTES = 32000
+_READ_BYTES = 1 << 24
+# A process left behind may hold the output open; after the exit status, the rest has this long.
+_GRACE_S = 1.0
+
+
+class _Wake(threading.Event):
+    """Set by either buffer; paramiko clears it when one is empty, and the other may have just been filled."""
+
+    @override
+    def clear(self) -> None:
+        pass
+
+    def rearm(self) -> None:
+        super().clear()
+
+
+class _Answer(threading.Event):
+    """Ends paramiko's wait for the answer to a request, which has no end of its own."""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    @override
+    def wait(self, timeout: float | None = None) -> bool:
+        left = max(0.0, self._deadline - time.monotonic())
+        if super().wait(left if timeout is None else min(left, timeout)):
+            return True
+        raise CommandTimeout("the host does not start the program in time", phase="run")
+
+
+class Exchange:
+    """Runs a command line on an open channel, once."""
+
+    def __init__(self, channel: Channel, *, deadline: float, limit_bytes: int) -> None:
+        self._channel = channel
+        self._deadline = deadline
+        self._limit = limit_bytes
+        self._wake = _Wake()
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.status = -1
+
+    def run(self, command: str, upload: bytes, *, password: str | None) -> None:
+        """Start the command, feed it, and gather its output; the exit status is -1 where the host sent none.
+
+        With a password, that goes first, and the upload only when the stub says that it runs: a wrong
+        password must not be followed by lines that sudo would take for more attempts.
+        """
+        channel = self._channel
+        channel.event = _Answer(self._deadline)
+        channel.in_buffer.set_event(self._wake)
+        channel.in_stderr_buffer.set_event(self._wake)
+        channel.exec_command(command)
+        if password is None:
+            self._write(upload, last=True)
+            self._read_to_the_end()
+            return
+        self._write(password.encode() + b"\n", last=False)
+        if self._read_until_ready():
+            self._write(upload, last=True)
+        else:
+            channel.shutdown_write()
+        self._read_to_the_end()
+
+    def _write(self, data: bytes, *, last: bool) -> None:
+        at = 0
+        while at < min(len(data), _SMALL_BYTES) and self._channel.send_ready():
+            at += self._channel.send(data[at : at + _CHUNK_BYTES])
+            if self._channel.closed:
+                return
+        if at >= len(data):
+            if last:
+                self._channel.shutdown_write()
+            return
+        threading.Thread(
+            target=self._write_rest, args=(data, at), name="sysfleet-upload", daemon=True
+        ).start()
+
+    def _write_rest(self, data: bytes, at: int) -> None:
+        channel = self._channel
+        channel.settimeout(max(0.001, self._deadline - time.monotonic()))
+        try:
+            while at < len(data):
+                sent = channel.send(data[at : at + _CHUNK_BYTES])
+                if sent == 0:
+                    return
+                at += sent
+            channel.shutdown_write()
+        except (OSError, EOFError):
+            pass  # whoever reads meets the same end
+
+    def _read_until_ready(self) -> bool:
+        while not began(bytes(self.stdout)):
+            ended = self._read_once()
+            if ended or b"try again" in self.stderr:
+                return began(bytes(self.stdout))
+        return True
+
+    def _read_to_the_end(self) -> None:
+        while not self._read_once():
+            pass
+        left = max(0.0, self._deadline - time.monotonic())
+        if not self._channel.status_event.wait(left):
+            raise self._too_late()
+        self.status = self._channel.exit_status
+
+    def _read_once(self) -> bool:
+        """Wait for output and take it; whether that was the last."""
+        channel, wake = self._channel, self._wake
+        left = self._deadline - time.monotonic()
+        woken = left > 0 and wake.wait(min(left, _GRACE_S))
+        wake.rearm()
+        ended = bool(channel.eof_received or channel.closed)
+        if channel.recv_ready():
+            self.stdout += channel.recv(_READ_BYTES)
+        if channel.recv_stderr_ready():
+            self.stderr += channel.recv_stderr(_READ_BYTES)
+        if len(self.stdout) + len(self.stderr) > self._limit:
+            raise CommandFailed(f"the host sends more than {self._limit} bytes", phase="run")
+        if not ended and not woken:
+            if time.monotonic() >= self._deadline:
+                raise self._too_late()
+            return channel.status_event.is_set()
+        return ended
+
+    def _too_late(self) -> CommandTimeout:
+        return CommandTimeout("the program was not done in time", phase="run")

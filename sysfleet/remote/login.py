@@ -1,0 +1,124 @@
+"""Logs in over a transport that is up: each identity in turn, then the password, within one limit of time.
+
+Knows no host keys and no programs; a refusal is LoginRejected that says what was offered.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from paramiko.auth_handler import AuthHandler
+from paramiko.ssh_exception import BadAuthenticationType, PartialAuthentication
+from paramiko.transport import Transport
+
+from sysfleet.errors import ConnectTimeout, LoginRejected
+from sysfleet.remote.evidence import clean
+from sysfleet.remote.keys import Identity
+
+_HINT = "check the user and the key: ssh -v with the same ones tells more"
+# OpenSSH hangs up after six by default; the password counts too.
+MAX_KEYS = 5
+
+
+def log_in(
+    transport: Transport,
+    user: str,
+    identities: Sequence[Identity],
+    password: Callable[[], str | None],
+    *,
+    until: float,
+) -> None:
+    """Prove who we are by `until` (time.monotonic); raises LoginRejected, ConnectTimeout or foreign."""
+    attempts = _Attempts(transport, until)
+    for identity in identities[:MAX_KEYS]:
+        if not attempts.may("publickey"):
+            break
+        if attempts.key(user, identity):
+            return
+    secret = password() if attempts.may("password") or attempts.may("keyboard-interactive") else None
+    if secret is not None:
+        if attempts.may("password") and attempts.one(
+            "password", "a password", lambda event: transport.auth_password(user, secret, event)
+        ):
+            return
+        if attempts.may("keyboard-interactive") and attempts.interactive(user, secret):
+            return
+    raise LoginRejected(
+        f"{user} may not log in: {attempts.story()}",
+        phase="connect",
+        hint=_HINT,
+        evidence=attempts.allowed_text(),
+    )
+
+
+class _Attempts:
+    def __init__(self, transport: Transport, until: float) -> None:
+        self._transport = transport
+        self._until = until
+        self._allowed: set[str] | None = None
+        self._offered: list[str] = []
+
+    def may(self, method: str) -> bool:
+        """Whether the host has not said yet that this method leads nowhere."""
+        return self._allowed is None or method in self._allowed
+
+    def one(self, method: str, name: str, attempt: Callable[[threading.Event], object]) -> bool:
+        """Make one attempt and wait for its answer."""
+        self._offered.append(name)
+        answered = threading.Event()
+        attempt(answered)
+        return self._concluded(method, answered)
+
+    def key(self, user: str, identity: Identity) -> bool:
+        """Offer one key."""
+        return self.one(
+            "publickey",
+            identity.origin,
+            lambda event: self._transport.auth_publickey(user, identity.key, event),
+        )
+
+    def interactive(self, user: str, secret: str) -> bool:
+        """Answer every hidden prompt with the password."""
+        self._offered.append("a password at the host's prompt")
+        answered = threading.Event()
+
+        def answer(_title: str, _words: str, prompts: Sequence[tuple[str, bool]]) -> list[str]:
+            return [secret if not shown else "" for _, shown in prompts]
+
+        handler = self._transport.auth_handler = AuthHandler(self._transport)
+        handler.auth_interactive(user, answer, answered, "")
+        return self._concluded("keyboard-interactive", answered)
+
+    def story(self) -> str:
+        """What was offered, for people."""
+        if not self._offered:
+            return "there is neither key nor password to offer"
+        return "the host refused " + ", ".join(self._offered)
+
+    def allowed_text(self) -> str | None:
+        """What the host would take, in its words."""
+        return None if self._allowed is None else clean("the host takes: " + ", ".join(sorted(self._allowed)))
+
+    def _concluded(self, method: str, answered: threading.Event) -> bool:
+        if not answered.wait(max(0.0, self._until - time.monotonic())):
+            raise ConnectTimeout("the host does not answer the login in time", phase="connect")
+        if self._transport.is_authenticated():
+            return True
+        error = self._transport.get_exception()
+        if isinstance(error, (BadAuthenticationType, PartialAuthentication)):
+            partial = isinstance(error, PartialAuthentication)
+            self._allowed = set(error.allowed_types) - (
+                {method} if partial and method == "publickey" else set()
+            )
+        elif not self._transport.is_active():
+            raise self._lost(error)
+        return False
+
+    def _lost(self, error: Exception | None) -> Exception:
+        if error is None or isinstance(error, EOFError):
+            return LoginRejected(
+                f"the host hung up during the login: {self.story()}", phase="connect", hint=_HINT
+            )
+        return error

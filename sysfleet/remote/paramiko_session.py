@@ -1,0 +1,170 @@
+"""Sessions over paramiko: `connect` proves host and login, and the session runs framed programs.
+
+Knows the run's keys and known hosts as they are handed in; knows no program, and retries nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sysfleet.errors import (
+    CommandError,
+    CommandFailed,
+    CommandTimeout,
+    ConnectionLost,
+)
+from sysfleet.remote.evidence import clean
+from sysfleet.remote.exchange import Exchange
+from sysfleet.remote.framing import checked_mark, unframed, upload
+from sysfleet.remote.keys import Identities
+from sysfleet.remote.known_hosts import HostKey, KnownHosts
+from sysfleet.remote.login import log_in
+from sysfleet.remote.privilege import PLAIN, Method, command_line, refusal
+from sysfleet.remote.session import Completed
+from sysfleet.remote.translate import translated
+from sysfleet.remote.transport import open_stream, shut, start
+
+if TYPE_CHECKING:
+    from paramiko.transport import Transport
+_NO_STATUS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One host of a run: `mark` frames its output and must be unguessable (16 to 64 hexadecimal digits).
+
+    `address` is connected to; known hosts are asked for it first, then for `name`.
+    """
+
+    name: str
+    address: str
+    mark: str
+    port: int = 22
+    user: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What all connections of a run share. Passwords are asked for when they are needed, by target."""
+
+    known_hosts: KnownHosts
+    identities: Identities = field(default_factory=Identities)
+    connect_timeout_s: float = 10.0
+    password: Callable[[Target], str | None] | None = None
+    privilege: Method = "auto"
+    privilege_password: Callable[[Target], str | None] | None = None
+
+
+def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSession:
+    """An open connection to the proven host, logged in; raises the ConnectError that says what is wrong.
+
+    All of it ends by `deadline` (time.monotonic) and within `connect_timeout_s`.
+    """
+    checked_mark(target.mark)
+    until = min(deadline, time.monotonic() + access.connect_timeout_s)
+    transport: Transport | None = None
+    try:
+        known_as = _known_as(target, access.known_hosts)
+        stream = open_stream(target.address, target.port, until=until)
+        try:
+            transport = start(stream, access.known_hosts.algorithms(known_as, target.port), until=until)
+        except BaseException:
+            stream.close()
+            raise
+        key = transport.get_remote_server_key()
+        access.known_hosts.check(known_as, target.port, HostKey(key.get_name(), key.asbytes()))
+        log_in(
+            transport,
+            target.user,
+            access.identities.keys,
+            lambda: _secret(access.password, target),
+            until=until,
+        )
+    except Exception as error:
+        if transport is not None:
+            shut(transport)
+        raise translated(error, phase="connect", deadline_passed=time.monotonic() >= until) from error
+    except BaseException:
+        if transport is not None:
+            shut(transport)
+        raise
+    return ParamikoSession(transport, target, access)
+
+
+def _known_as(target: Target, known_hosts: KnownHosts) -> str:
+    if known_hosts.lookup(target.address, target.port) or not known_hosts.lookup(target.name, target.port):
+        return target.address
+    return target.name
+
+
+def _secret(provider: Callable[[Target], str | None] | None, target: Target) -> str | None:
+    return provider(target) if provider is not None else None
+
+
+class ParamikoSession:
+    """A `Session` over one paramiko transport."""
+
+    def __init__(self, transport: Transport, target: Target, access: Access) -> None:
+        self._transport = transport
+        self._target = target
+        self._access = access
+        self._closed = False
+
+    def run(self, program: bytes, *, deadline: float, limit_bytes: int, privileged: bool) -> Completed:
+        """Run a shell program and wait for its end, as `Session` says; each run has a channel of its own."""
+        began_at = time.monotonic()
+        password = _secret(self._access.privilege_password, self._target) if privileged else None
+        if privileged:
+            command = command_line(
+                self._access.privilege, user=self._target.user, with_password=password is not None
+            )
+        else:
+            command = PLAIN
+        text = upload(program, self._target.mark)
+        try:
+            channel = self._transport.open_session(timeout=max(0.001, deadline - began_at))
+            exchange = Exchange(channel, deadline=deadline, limit_bytes=limit_bytes)
+            exchange.run(command, text, password=password)
+        except CommandError:
+            self.close()
+            raise
+        except Exception as error:
+            raise self._failed(error, deadline) from error
+        return self._completed(exchange, privileged=privileged, elapsed_s=time.monotonic() - began_at)
+
+    def close(self) -> None:
+        """End the connection, from any thread, at once; a running program ends with ConnectionLost."""
+        self._closed = True
+        shut(self._transport)
+
+    def _failed(self, error: Exception, deadline: float) -> Exception:
+        if time.monotonic() >= deadline:
+            self.close()
+            return CommandTimeout("the host does not start the program in time", phase="run")
+        if self._closed or not self._transport.is_active():
+            return ConnectionLost(
+                "the connection ended before the program did", phase="run", evidence=clean(str(error))
+            )
+        return translated(error, phase="run")
+
+    def _completed(self, exchange: Exchange, *, privileged: bool, elapsed_s: float) -> Completed:
+        stdout, stderr = bytes(exchange.stdout), bytes(exchange.stderr)
+        lost = exchange.status == _NO_STATUS
+        if lost and (self._closed or not self._transport.is_active()):
+            raise ConnectionLost("the connection ended before the program did", phase="run")
+        framed = unframed(stdout, self._target.mark)
+        if framed is not None:
+            return Completed(framed.status, framed.body, stderr, elapsed_s)
+        if lost:
+            raise CommandFailed(
+                "the program was killed on the host", phase="run", evidence=clean(stderr) or None
+            )
+        denied = refusal(stderr, user=self._target.user) if privileged else None
+        raise denied or CommandFailed(
+            f"the program never began on the host (status {exchange.status})",
+            phase="run",
+            evidence=clean(stderr) or clean(stdout) or None,
+        )

@@ -1,0 +1,181 @@
+# shellcheck shell=sh disable=SC2034 # what looks unused, the programs use
+# What the programs share: values of keys and files of loaders, without a fork for each.
+#
+# sf_root stands before every path of the host: empty, but in a lab without namespaces a folder.
+# Every awk works: mawk, gawk, BusyBox. Values come through awk and never through the shell's `read`, which asks
+# for one byte at a time: of a number, /proc/sys gives only the first digit then.
+
+sf_root=${SYSFLEET_STAND_IN-}
+sf_nl='
+'
+
+# Standard input, one line each: a path gives its value; "=NAME PATH" gives a fact, the first line of a file; "i" and
+# the path of a conf folder an interface; o, m, u, s read one known file each; "!" is handed on as it is.
+# Standard output: V path TAB value, U path (there, but not to be read), F name TAB text, I name.
+sf_scan() {
+	awk '
+	function value(path,    line, got, text, n) {
+		while ((got = (getline line < path)) > 0 && n < 4096) text = (n++ ? text " " : "") line
+		close(path)
+		path = substr(path, length(proc) + 1)
+		if (got < 0) print "U " path; else print "V " path "\t" text
+	}
+	function fact(name, path,    line) {
+		if ((getline line < path) > 0) print "F " name "\t" line
+		close(path)
+	}
+	function release(path,    line) {
+		while ((getline line < path) > 0)
+			if (line ~ /^(ID|VERSION_ID)=/) print "F os." substr(line, 1, index(line, "=") - 1) "\t" substr(line, index(line, "=") + 1)
+		close(path)
+	}
+	# The innermost mount above /proc/sys/net decides whether it can be written to.
+	function mounts(path,    line, part, how) {
+		while ((getline line < path) > 0) {
+			split(line, part, " ")
+			if (part[2] ~ /^\/proc(\/sys(\/net)?)?$/) how = part[4]
+		}
+		close(path)
+		if (how ~ /^ro(,|$)/) print "F readonly\tyes"
+	}
+	function ufw(path,    line) {
+		while ((getline line < path) > 0)
+			if (line ~ /^[ \t]*ENABLED=["\047]?[yY]/) print "F writer\tufw"
+		close(path)
+	}
+	function status(path,    line, part) {
+		while ((getline line < path) > 0)
+			if (line ~ /^Uid:/) { split(line, part, /[ \t]+/); print "F uid\t" part[3]; break }
+		close(path)
+	}
+	function interface(path,    part, n) {
+		n = split(path, part, "/")
+		if (part[n] == "all" || part[n] == "default" || part[n] == "*" || part[n] in seen) return
+		seen[part[n]] = 1
+		print "I " part[n]
+	}
+	NR == 1 { proc = $0; next }
+	/^\// { value($0); next }
+	/^!/ { print substr($0, 2); next }
+	/^=/ { n = index($0, " "); fact(substr($0, 2, n - 2), substr($0, n + 1)); next }
+	/^i/ { interface($0) }
+	/^o/ { release(substr($0, 2)) }
+	/^m/ { mounts(substr($0, 2)) }
+	/^u/ { ufw(substr($0, 2)) }
+	/^s/ { status(substr($0, 2)) }
+	'
+}
+
+# Names below /proc/sys, as lines for sf_scan.
+sf_ask() {
+	for sf_name; do
+		sf_path=$sf_root/proc/sys/$sf_name
+		if [ ! -f "$sf_path" ]; then
+			printf '!A %s\n' "$sf_name"
+		else
+			case $sf_name in
+			*/stable_secret) sf_ask_secret ;;
+			*) printf '%s\n' "$sf_path" ;;
+			esac
+		fi
+	done
+}
+
+# Unset, it gives an input/output error, of which mawk dies. It is text, so bytes one by one are right.
+sf_ask_secret() {
+	sf_value=
+	if { read -r sf_value; } 2>/dev/null <"$sf_path"; then
+		printf '!V %s\t%s\n' "$sf_name" "$sf_value"
+	elif [ -r "$sf_path" ] && { : <"$sf_path"; } 2>/dev/null; then
+		printf '!E %s\n' "$sf_name"
+	else
+		printf '!U %s\n' "$sf_name"
+	fi
+}
+
+# Paths as a glob gave them: all there, or the one pattern that matched nothing.
+sf_ask_matches() {
+	if [ -e "$1" ]; then printf '%s\n' "$@"; fi
+}
+
+# The same where folders or secrets may be among them.
+sf_ask_each() {
+	for sf_match; do
+		if [ -f "$sf_match" ]; then sf_ask "${sf_match#"$sf_root/proc/sys/"}"; fi
+	done
+}
+
+# Looks at one file that a loader would read: a line of the token, and sf_files grows by what has content.
+sf_file() {
+	case $1 in
+	*"$sf_nl"*)
+		sf_odd="$sf_odd${sf_nl}X ${1%%"$sf_nl"*}?"
+		return 0
+		;;
+	esac
+	if [ -L "$1" ]; then sf_links=$sf_links$sf_nl$1; fi
+	if [ -f "$1" ]; then
+		if [ -r "$1" ]; then sf_files=$sf_files$sf_nl$1; else sf_odd="$sf_odd${sf_nl}X $1"; fi
+	elif [ -c "$1" ]; then
+		sf_odd="$sf_odd${sf_nl}C $1"
+	elif [ -e "$1" ]; then
+		sf_odd="$sf_odd${sf_nl}D $1"
+	elif [ ! -L "$1" ]; then
+		return 0
+	fi
+	sf_count=$((sf_count + 1))
+}
+
+# Sets sf_token: one line a file with checksum, size and name; then links with their targets, and what has no content.
+# Sets sf_files: the files with content, one a line, in the token's order. $1 is our own file, wherever it lies.
+# Is false when there are too many files or a part is missing; sf_why says it.
+sf_look_at_files() {
+	sf_files='' sf_links='' sf_odd='' sf_token='' sf_why='' sf_count=0 sf_lib=$sf_root/lib/sysctl.d
+	if [ -L "$sf_root/lib" ]; then sf_lib=$sf_root/nonexistent; fi
+	for sf_one in "$sf_root"/etc/sysctl.d/*.conf "$sf_root"/etc/sysctl.d/.*.conf \
+		"$sf_root"/run/sysctl.d/*.conf "$sf_root"/run/sysctl.d/.*.conf \
+		"$sf_root"/usr/local/lib/sysctl.d/*.conf "$sf_root"/usr/local/lib/sysctl.d/.*.conf \
+		"$sf_root"/usr/lib/sysctl.d/*.conf "$sf_root"/usr/lib/sysctl.d/.*.conf \
+		"$sf_lib"/*.conf "$sf_lib"/.*.conf \
+		"$sf_root/etc/sysctl.conf" "$sf_root/etc/ufw/sysctl.conf"; do
+		sf_file "$sf_one"
+	done
+	case $1 in
+	/etc/sysctl.conf | /etc/ufw/sysctl.conf) ;;
+	/etc/sysctl.d/*/* | /run/sysctl.d/*/* | /usr/local/lib/sysctl.d/*/* | /usr/lib/sysctl.d/*/*) sf_file "$sf_root$1" ;;
+	/etc/sysctl.d/*.conf | /run/sysctl.d/*.conf | /usr/local/lib/sysctl.d/*.conf | /usr/lib/sysctl.d/*.conf) ;;
+	*) sf_file "$sf_root$1" ;;
+	esac
+	if [ "$sf_count" -gt 4000 ]; then
+		sf_why="toomany $sf_count"
+		return 1
+	fi
+	sf_ifs=$IFS IFS=$sf_nl
+	set -f
+	if [ -n "$sf_files" ]; then
+		# shellcheck disable=SC2086 # one word a line is what is wanted
+		sf_token=$(cksum -- $sf_files 2>/dev/null || cksum $sf_files)
+	fi
+	if [ -n "$sf_links" ]; then
+		# shellcheck disable=SC2012,SC2046,SC2086 # the names are known, only the targets are looked for
+		set -- $(ls -ld $sf_links)
+		for sf_one in $sf_links; do
+			sf_token="$sf_token${sf_nl}L $sf_one -> ${1#*" $sf_one -> "}"
+			shift
+		done
+	fi
+	set +f
+	IFS=$sf_ifs
+	sf_token=$sf_token$sf_odd
+	sf_token=${sf_token#"$sf_nl"}
+}
+
+# Is false, and says what is missing, when the host lacks one of these programs.
+sf_need() {
+	for sf_one; do
+		if ! command -v "$sf_one" >/dev/null 2>&1; then
+			printf 'missing %s\n' "$sf_one"
+			return 1
+		fi
+	done
+}
