@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 _NUMBER_RANGE = re.compile(r"\[(?:\d{2,}[-:]\d+|\d+[-:]\d{2,}|\d+:\d+)\]")
 _CLASS = re.compile(r"\[!?\]?[^\]]*\]")
 _DEEPEST = 50
-_WORDS = {"and": "&", "or": "|", "not": "!", "&&": "&", "||": "|"}
+_WORDS = {"and": "&", "or": "|", "not": "!"}
 
 
 Test = Callable[[Candidate], bool]

@@ -12,7 +12,7 @@ from sysfleet.settings.records import (
     identity_paths,
     known_hosts_paths,
 )
-from sysfleet.settings.reference import Row, as_toml, describe
+from sysfleet.settings.reference import Row, as_toml, describe, sample_text
 
 __all__ = [
     "DEFAULT_FILE",
@@ -30,4 +30,5 @@ __all__ = [
     "known_hosts_paths",
     "override",
     "parse",
+    "sample_text",
 ]

@@ -5,6 +5,7 @@ One source for messages, help and documents; refuses to read a file.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -17,6 +18,7 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     name: get_type_hints(kind, include_extras=True) for name, kind in get_type_hints(Settings).items()
 }
 """The annotated type of every setting, by section and name."""
+_UNSET = '"…"'
 
 
 class Row(NamedTuple):
@@ -70,3 +72,30 @@ def as_toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(as_toml(part) for part in value) + "]"
     return msgspec.json.encode(value).decode()
+
+
+def sample_text() -> str:
+    """A sysfleet.toml in which every setting stands with its default, commented out."""
+    lines = ["# The settings of this project. A line that is commented out shows the default."]
+    section = ""
+    for row in describe():
+        here, _, name = row.name.partition(".")
+        if here != section:
+            section = here
+            lines += ["", f"[{section}]"]
+        unit = f", in {row.unit}" if row.unit else ""
+        unset = "" if row.default else "; not set"
+        lines += _commented(f"{row.help}: {row.type}{unit}{unset}")
+        lines += _commented(f"{name} = {row.default or _UNSET}", indent="    ")
+    return "\n".join(lines) + "\n"
+
+
+def _commented(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        100,
+        initial_indent="# ",
+        subsequent_indent="# " + indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
