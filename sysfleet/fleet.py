@@ -21,13 +21,15 @@ from sysfleet import __version__
 from sysfleet.errors import CommandTimeout, InventoryError, SelectionError, UsageError
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report
 from sysfleet.planning.plan import Options
-from sysfleet.plugins.connections import ACCESS, ParamikoConnection
+from sysfleet.plugins.connections import SHARED, ParamikoConnection, Shared
 from sysfleet.plugins.inventory import SysfleetInventory
 from sysfleet.plugins.processors import OnResult
 from sysfleet.plugins.runners import ThreadedRunner
 from sysfleet.policy.entries import FleetInventory, HostEntry
 from sysfleet.policy.inventory import DEFAULTS_FILE, GROUPS_FILE, HOSTS_FILE, parse_inventory
-from sysfleet.remote.access import Access, open_access
+from sysfleet.remote.keys import Identities
+from sysfleet.remote.known_hosts import KnownHosts
+from sysfleet.remote.paramiko_session import Access, Target
 from sysfleet.rendering import Templates
 from sysfleet.reporter import Reporter, Silent
 from sysfleet.selection import natural_key, select
@@ -129,22 +131,34 @@ class Fleet:
         self.rendering.preflight(list(names))
         return _Run(self, command, limit, names)
 
-    def access(self) -> Access:
-        """The keys, known hosts and limits of a run, read once."""
+    def shared(self) -> Shared:
+        """The keys, known hosts and limits of a run, read once; SetupError where they cannot be had."""
         ssh, privilege = self.settings.ssh, self.settings.privilege
+        if ssh.connection != "paramiko":
+            raise UsageError(f"connection {ssh.connection} is not there yet", hint='set [ssh] connection = "paramiko"')
         home = Path(self.environ.get("HOME") or "/")
-        where = {"home": home, "project": self.project}
-        return open_access(
-            identity_files=identity_paths(ssh, **where, exists=Path.is_file),
-            known_hosts_files=known_hosts_paths(ssh, **where, exists=Path.is_file),
-            agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
-            passphrase=self._secret(ssh.passphrase_env),
-            password=self._secret(ssh.password_env),
-            username=ssh.user or self.environ.get("USER") or getpass.getuser(),
+        identities = identity_paths(ssh, home=home, project=self.project, exists=Path.is_file)
+        known_hosts = known_hosts_paths(ssh, home=home, project=self.project, exists=Path.is_file)
+        passphrase, password = self._secret(ssh.passphrase_env), self._secret(ssh.password_env)
+        privilege_password = self._secret(privilege.password_env)
+        access = Access(
+            known_hosts=KnownHosts.load(known_hosts),
+            identities=Identities.load(
+                identities,
+                passphrase=lambda path: passphrase,
+                agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
+            ),
             connect_timeout_s=ssh.connect_timeout_s,
+            password=lambda target: self._password(target, password),
             privilege=privilege.method,
-            privilege_password=self._secret(privilege.password_env),
+            privilege_password=lambda target: privilege_password,
         )
+        user = ssh.user or self.environ.get("USER") or getpass.getuser()
+        return Shared(access, user, lambda: secrets.token_hex(16))
+
+    def _password(self, target: Target, general: str | None) -> str | None:
+        own = self.inventory.connection_of(target.name, ParamikoConnection.name).password
+        return own.reveal() if own is not None else general
 
     def _secret(self, variable: str | None) -> str | None:
         if variable is None:
@@ -163,7 +177,7 @@ class _Run:
         self.names = list(names)
         self._fleet = fleet
         self._command = command
-        self._access = fleet.access()
+        self._shared = fleet.shared()
         self._notes: list[str] = []
         self._finished: dict[str, Finished] = {}
         self._told: set[str] = set()
@@ -221,7 +235,7 @@ class _Run:
         return Nornir(
             inventory=inventory,
             data=GlobalState(),
-            config=Config(user_defined={ACCESS: self._access}),
+            config=Config(user_defined={SHARED: self._shared}),
             processors=Processors([OnResult(lambda name, result: self._finish(name, result, job))]),
             runner=runner,
         )

@@ -11,8 +11,8 @@ from sysfleet.host import Reading, RunningState
 from sysfleet.outcome import ErrorRecord, HostOutcome, Status
 from sysfleet.planning.content import HEADER
 from sysfleet.planning.plan import Plan
-from sysfleet.remote.change import ChangeRecord, ChangeRequest, change_program, parse_change
-from sysfleet.remote.persist import PersistRequest
+from sysfleet.remote.programs.change import ChangeRecord, ChangeRequest, change_program, parse_change
+from sysfleet.remote.programs.persist import PersistRequest
 from sysfleet.remote.session import Session
 from sysfleet.tasks.job import Job, Prepared
 from sysfleet.tasks.tell import settled_row

@@ -98,7 +98,7 @@ class _Way:
         host = self._task.host
         host.connections.pop(self._job.connection, None)
         host.open_connection(
-            self._job.connection, self._task.nornir.config, extras={"deadline": self._deadline}
+            self._job.connection, self._task.nornir.config, extras={"deadline": self._deadline, "name": self.name}
         )
         session: Session = host.connections[self._job.connection].connection
         self._opened.append(session)

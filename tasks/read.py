@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sysfleet.errors import ReadError
 from sysfleet.host import Reading
-from sysfleet.remote.read import ReadRequest, parse_reading, read_program
+from sysfleet.remote.programs.reading import ReadRequest, parse_reading, read_program
 from sysfleet.remote.session import Session
 from sysfleet.tasks.job import Job
 

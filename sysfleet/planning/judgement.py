@@ -227,7 +227,9 @@ def _is_host_wide(key: Key) -> bool:
 def _boot_reason(now: BootSetting | None, unknown: str | None) -> str:
     if now is not None and unknown is None:
         return f"running as wanted, but {now.file}:{now.line} sets {now.value} at boot"
-    return f"running as wanted, but not known at boot: {unknown}"
+    if unknown == "no_file":
+        return "running as wanted, but no file sets it at boot"
+    return f"running as wanted, but what will be at boot is not known: {unknown}"
 
 
 def _value(setting: BootSetting | None) -> str | None:

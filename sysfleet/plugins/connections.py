@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from nornir.core.configuration import Config
@@ -10,7 +12,16 @@ from nornir.core.configuration import Config
 from sysfleet.remote.paramiko_session import Access, Target, connect
 from sysfleet.remote.session import Session
 
-ACCESS = "sysfleet.access"  # where Config.user_defined holds the run's keys, known hosts and limits
+SHARED = "sysfleet.shared"  # where Config.user_defined holds what all connections of a run share
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all connections of a run share; `mark` draws an unguessable frame for each of them."""
+
+    access: Access
+    user: str
+    mark: Callable[[], str]
 
 
 class ParamikoConnection:
@@ -35,10 +46,17 @@ class ParamikoConnection:
         """Connect, verify the host's key and log in, by `extras["deadline"]` (time.monotonic) at the latest."""
         if configuration is None or hostname is None:
             raise ValueError("a connection needs a host name and Nornir's configuration")
-        access: Access = configuration.user_defined[ACCESS]
-        target = Target(hostname=hostname, port=port or 22, username=username or access.username, password=password)
-        deadline = (extras or {}).get("deadline", time.monotonic() + access.connect_timeout_s)
-        self.connection = connect(target, access, deadline=deadline)
+        shared: Shared = configuration.user_defined[SHARED]
+        extras = extras or {}
+        target = Target(
+            name=extras.get("name", hostname),
+            address=hostname,
+            mark=shared.mark(),
+            port=port or 22,
+            user=username or shared.user,
+        )
+        deadline = extras.get("deadline", time.monotonic() + shared.access.connect_timeout_s)
+        self.connection = connect(target, shared.access, deadline=deadline)
 
     def close(self) -> None:
         """End the session."""
