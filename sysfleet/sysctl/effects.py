@@ -43,6 +43,14 @@ def changes(values: _Values, key: Key, value: str) -> dict[Key, str]:
     return moved
 
 
+def is_plain(pattern: Key) -> bool:
+    """Whether a write to the key, or to each key of a glob over interfaces, sets that one value whole."""
+    known = lookup(pattern)
+    if known is None or known.type == "tuple":
+        return False
+    return pattern[pattern.rfind(".") :] not in _MOVING_TAILS
+
+
 def _stored(values: _Values, key: Key, value: str) -> str:
     text = canonical(key, value)
     known = lookup(key)
@@ -73,28 +81,32 @@ def _ipv4_forwarding(values: _Values, key: Key, stored: str) -> _Moved:
     return moved
 
 
+def _on_real_interfaces(values: Iterable[Key], tail: str) -> list[Key]:
+    heads = ("net.ipv6.conf.all.", "net.ipv6.conf.default.")
+    return [key for key in _on_interfaces(values, "ipv6", tail) if not key.startswith(heads)]
+
+
 def _ipv6_forwarding(values: _Values, _key: Key, stored: str) -> _Moved:
     moved = dict.fromkeys(_on_interfaces(values, "ipv6", "forwarding"), stored)
     if as_int(stored) == 0:
-        for victim in _on_interfaces(values, "ipv6", "force_forwarding"):
-            if victim.split(".")[3] not in ("all", "default"):
-                moved[victim] = "0"
+        moved.update(dict.fromkeys(_on_real_interfaces(values, "force_forwarding"), "0"))
     return moved
 
 
-def _copied_always(values: _Values, key: Key, stored: str) -> _Moved:
+def _copied(values: _Values, key: Key, stored: str) -> _Moved:
     return dict.fromkeys(_on_interfaces(values, "ipv6", key.rpartition(".")[2]), stored)
 
 
-def _copied_on_change(values: _Values, key: Key, stored: str) -> _Moved:
+def _force_forwarding(values: _Values, key: Key, stored: str) -> _Moved:
+    # Measured on 6.18: copied only when it changes, and not to default.
     old = values.get(key)
-    return {} if old and as_int(old) == as_int(stored) else _copied_always(values, key, stored)
+    unchanged = old and as_int(old) == as_int(stored)
+    return {} if unchanged else dict.fromkeys(_on_real_interfaces(values, "force_forwarding"), stored)
 
 
 def _stable_secret(values: _Values, key: Key, _stored: str) -> _Moved:
     if key == "net.ipv6.conf.default.stable_secret":
-        names = _on_interfaces(values, "ipv6", "addr_gen_mode")
-        return {name: "2" for name in names if name.split(".")[3] not in ("all", "default")}
+        return dict.fromkeys(_on_real_interfaces(values, "addr_gen_mode"), "2")
     return {Key(key.removesuffix("stable_secret") + "addr_gen_mode"): "2"}
 
 
@@ -123,10 +135,10 @@ _RULES: Mapping[Key, Callable[[_Values, Key, str], _Moved]] = {
     IP_FORWARD: _ipv4_forwarding,
     ALL_FORWARDING: _ipv4_forwarding,
     Key("net.ipv6.conf.all.forwarding"): _ipv6_forwarding,
-    Key("net.ipv6.conf.all.force_forwarding"): _copied_on_change,
-    Key("net.ipv6.conf.all.disable_ipv6"): _copied_always,
-    Key("net.ipv6.conf.all.addr_gen_mode"): _copied_always,
-    Key("net.ipv6.conf.all.ignore_routes_with_linkdown"): _copied_always,
+    Key("net.ipv6.conf.all.force_forwarding"): _force_forwarding,
+    Key("net.ipv6.conf.all.disable_ipv6"): _copied,
+    Key("net.ipv6.conf.all.addr_gen_mode"): _copied,
+    Key("net.ipv6.conf.all.ignore_routes_with_linkdown"): _copied,
     Key("net.ipv4.tcp_congestion_control"): _congestion_control,
     Key("vm.dirty_ratio"): _zeroes("vm.dirty_bytes", only_on_change=True),
     Key("vm.dirty_bytes"): _zeroes("vm.dirty_ratio", only_on_change=True),
@@ -142,3 +154,4 @@ _RULES: Mapping[Key, Callable[[_Values, Key, str], _Moved]] = {
     Key("user.max_inotify_instances"): _same_as("fs.inotify.max_user_instances"),
 }
 _BY_TAIL: Mapping[str, Callable[[_Values, Key, str], _Moved]] = {".stable_secret": _stable_secret}
+_MOVING_TAILS = frozenset(key[key.rfind(".") :] for key in _RULES) | _BY_TAIL.keys()

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from sysfleet.sysctl import effects
 from sysfleet.sysctl.key import Key, compiled, interface_of, key_path
 from sysfleet.sysctl.sources import Loader, SourceFile, knows_globs, load_order
-from sysfleet.sysctl.steps import BootProblem, Step, steps_of
+from sysfleet.sysctl.steps import BootProblem, BootSetting, Step, Steps, steps_of
+from sysfleet.sysctl.value import refused
 
 __all__ = [
     "Boot",
@@ -33,15 +32,6 @@ _BOOT_START: Mapping[Key, str] = {
     effects.ALL_FORWARDING: "0",
     Key("net.ipv6.conf.all.forwarding"): "0",
 }
-
-
-class BootSetting(msgspec.Struct, frozen=True, gc=False):
-    """One value and the line (file, number) it comes from."""
-
-    key: Key
-    value: str
-    file: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +67,71 @@ def predict(
     skips_equal = loader is Loader.SYSTEMD
     winners: dict[Key, BootSetting] = {}
     writes: list[BootSetting] = []
-    for key, step in _writes(loader, held.steps, held.explicit, keys):
-        if skips_equal and values.get(key) == step.value:
+    for write, left in _writes(loader, held, keys):
+        key = write.key
+        if skips_equal and values.get(key) == write.value:
             # systemd from 250 leaves equal text alone, so nothing is moved along either.
-            winners[key] = BootSetting(key, step.value, step.file, step.line)
+            winners[key] = write
             continue
-        writes.append(BootSetting(key, step.value, step.file, step.line))
-        for moved, value in effects.changes(values, key, step.value).items():
+        writes.append(write)
+        if left is not None:
+            values[key] = left.value
+            winners[key] = left
+            continue
+        for moved, value in effects.changes(values, key, write.value).items():
             values[moved] = value
-            winners[moved] = BootSetting(moved, value, step.file, step.line)
+            winners[moved] = BootSetting(moved, value, write.file, write.line)
     return Boot(winners, tuple(writes), held.problems)
 
 
-def _writes(
-    loader: Loader, steps: Iterable[Step], explicit: frozenset[Key], existing: Sequence[Key]
-) -> Iterator[tuple[Key, Step]]:
-    tails: dict[str, list[Key]] | None = None
-    for step in steps:
+_Write = tuple[BootSetting, BootSetting | None]  # what is written, and what it leaves where that is plain
+
+
+def _writes(loader: Loader, held: Steps, existing: Sequence[Key]) -> Iterator[_Write]:
+    if loader in (Loader.ALPINE, Loader.OPENRC):
+        yield from _busybox_writes(held.steps, existing, stops=loader is Loader.ALPINE)
+        return
+    expanded: dict[Key, list[Key]] = {}
+    tails: dict[str, list[Key]] = {}
+    for step in held.steps:
         if step.fails:
             continue
         if not step.is_glob:
-            yield (_busybox_key(step.pattern, existing) if loader in _BUSYBOX else step.pattern), step
+            yield step.write, step.left if step.plain else None
             continue
-        if tails is None:
-            tails = _by_tail(existing)
-        for key in _expanded(step.pattern, existing, tails):
-            if key not in explicit:
-                yield key, step
+        tails = tails or _by_tail(existing)
+        pattern = step.write.key
+        if pattern not in expanded:
+            expanded[pattern] = _expanded(pattern, existing, tails)
+        for key in expanded[pattern]:
+            if step.over_explicit or key not in held.explicit:
+                yield from _one_of_glob(step, key)
 
 
-_BUSYBOX = (Loader.ALPINE, Loader.OPENRC)
+def _one_of_glob(step: Step, key: Key) -> Iterator[_Write]:
+    write = step.write
+    if step.plain:
+        yield (
+            BootSetting(key, write.value, write.file, write.line),
+            BootSetting(key, step.left.value, write.file, write.line),
+        )
+    elif not refused(key, write.value):
+        yield BootSetting(key, write.value, write.file, write.line), None
+
+
+def _busybox_writes(steps: Iterable[Step], existing: Sequence[Key], *, stops: bool) -> Iterator[_Write]:
+    stopped = ""
+    for step in steps:
+        write = step.write
+        if step.fails or write.file == stopped:
+            continue
+        key = _busybox_key(write.key, existing)
+        if key == write.key:
+            yield write, step.left if step.plain else None
+        elif not refused(key, write.value):
+            yield BootSetting(key, write.value, write.file, write.line), None
+        elif stops:
+            stopped = write.file
 
 
 def _by_tail(existing: Iterable[Key]) -> dict[str, list[Key]]:

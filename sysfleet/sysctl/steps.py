@@ -12,11 +12,12 @@ from functools import lru_cache
 
 import msgspec
 
+from sysfleet.sysctl import effects
 from sysfleet.sysctl.document import Assignment, Document, Exclusion, Line, Malformed, parse
-from sysfleet.sysctl.key import Key, file_key, is_glob
+from sysfleet.sysctl.key import Key, file_key, is_glob, key_path
 from sysfleet.sysctl.knowledge import lookup
 from sysfleet.sysctl.sources import Loader, SourceFile, load_order
-from sysfleet.sysctl.value import refused
+from sysfleet.sysctl.value import canonical, refused
 
 _DASH_BLANK = re.compile(r"\s*-\s")
 
@@ -31,15 +32,28 @@ class BootProblem(msgspec.Struct, frozen=True):
     stops: bool = False
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One write, or one glob's worth of writes, of the loader; `fails` if the kernel refuses the value."""
+class BootSetting(msgspec.Struct, frozen=True, gc=False):
+    """One value and the line (file, number) it comes from."""
 
-    pattern: Key
+    key: Key
     value: str
     file: str
     line: int
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One write, or one glob's worth of writes.
+
+    `fails` if the kernel refuses the value; `over_explicit` if the glob does not spare keys that have lines
+    of their own; `plain` if the write moves nothing else and replaces the whole value, which is then `left`.
+    """
+
+    write: BootSetting
+    left: BootSetting
     is_glob: bool
     fails: bool
+    plain: bool
+    over_explicit: bool = False
 
 
 class Steps(msgspec.Struct, frozen=True):
@@ -70,7 +84,7 @@ def _systemd(files: Iterable[SourceFile], problems: list[BootProblem]) -> Steps:
         for line in parse(content, file.path).lines:
             if isinstance(line, Assignment):
                 old = held.get(line.pattern)
-                if old is None or old.value != line.value:
+                if old is None or old.write.value != line.value:
                     held.pop(line.pattern, None)
                     held[line.pattern] = _step(line, file.path)
             elif isinstance(line, Exclusion):
@@ -89,18 +103,38 @@ def _procps(files: Iterable[SourceFile], problems: list[BootProblem]) -> Steps:
     explicit: set[Key] = set()
     for file in files:
         for line in _document(file).lines:
-            if isinstance(line, Assignment | Exclusion) and _DASH_BLANK.match(line.text):
-                problems.append(
-                    _ignored(file.path, line, "procps takes the blank after the dash for the key")
-                )
-            elif isinstance(line, Assignment):
-                steps.append(_step(line, file.path))
+            if not isinstance(line, Assignment | Exclusion):
+                if isinstance(line, Malformed):
+                    problems.append(_ignored(file.path, line, line.why))
+                continue
+            why = _not_for_procps(line)
+            if why is not None:
+                problems.append(_ignored(file.path, line, why))
+                continue
+            # It compares paths as text: other spellings of a key are written, but never found again.
+            odd = _is_odd(line)
+            if not odd:
                 explicit.add(line.pattern)
-            elif isinstance(line, Exclusion):
-                explicit.add(line.pattern)
-            elif isinstance(line, Malformed):
-                problems.append(_ignored(file.path, line, line.why))
+            if isinstance(line, Assignment):
+                step = _step(line, file.path)
+                steps.append(msgspec.structs.replace(step, over_explicit=True) if odd else step)
     return Steps(tuple(steps), frozenset(explicit), (*problems, *_failing(steps)))
+
+
+def _not_for_procps(line: Assignment | Exclusion) -> str | None:
+    if _DASH_BLANK.match(line.text):
+        return "procps takes the blank after the dash for the key"
+    if _spelling(line).endswith((".", "/")):
+        return "procps takes the separator at the end for a folder"
+    return None
+
+
+def _spelling(line: Assignment | Exclusion) -> str:
+    return line.text.partition("=")[0].strip().removeprefix("-").strip()
+
+
+def _is_odd(line: Assignment | Exclusion) -> bool:
+    return _spelling(line) not in (line.pattern, key_path(line.pattern))
 
 
 def _alpine(files: Iterable[SourceFile], problems: list[BootProblem]) -> Steps:
@@ -128,28 +162,46 @@ def _openrc(files: Iterable[SourceFile], problems: list[BootProblem]) -> Steps:
     # A shell loop of `sysctl -w` on the first word of each line, after ` = ` became `=`.
     steps: list[Step] = []
     for file in files:
-        document = _document(file)
-        lines = document.lines if document.final_newline else document.lines[:-1]
-        if lines != document.lines and document.lines:
-            problems.append(
-                _ignored(file.path, document.lines[-1], "the shell skips a last line without its end")
-            )
-        for line in lines:
-            words = line.text.replace(" = ", "=", 1).strip(" \t").split(None, 1)
-            word = words[0] if words else ""
+        for number, text in _shell_lines(_document(file)):
+            word = re.split(r"[ \t]", text.strip(" \t"), maxsplit=1)[0]
             if not word or word.startswith("#"):
                 continue
-            name, equals, value = word.partition("=")
-            if not equals or not value or name.startswith(("-", ";")) or is_glob(name):
-                problems.append(_ignored(file.path, line, "the script makes no assignment of this line"))
-                continue
-            try:
-                pattern = file_key(name)
-            except ValueError as error:
-                problems.append(_ignored(file.path, line, str(error)))
-                continue
-            steps.append(_step(Assignment(pattern, value, line.line, False, line.text), file.path))
+            line = _shell_assignment(number, word)
+            if isinstance(line, Malformed):
+                problems.append(_ignored(file.path, line, line.why))
+            else:
+                steps.append(_step(line, file.path))
     return Steps(tuple(steps), frozenset(), (*problems, *_failing(steps)))
+
+
+def _shell_lines(document: Document) -> Iterator[tuple[int, str]]:
+    """The lines as `read` gives them: joined at a backslash, unescaped, an unfinished last line lost."""
+    first, text = 0, ""
+    lines = document.lines if document.final_newline else document.lines[:-1]
+    for line in lines:
+        part = line.text.replace(" = ", "=", 1)
+        first = first or line.line
+        if (len(part) - len(part.rstrip("\\"))) % 2:
+            text += part[:-1]
+            continue
+        yield first, re.sub(r"\\(.)", r"\1", text + part)
+        first, text = 0, ""
+
+
+def _shell_assignment(number: int, word: str) -> Assignment | Malformed:
+    name, equals, value = word.partition("=")
+    if (
+        not equals
+        or not value
+        or name.startswith(("-", ";", "/"))
+        or name.endswith((".", "/"))
+        or is_glob(name)
+    ):
+        return Malformed(number, word, "the script makes no assignment of this line")
+    try:
+        return Assignment(file_key(name), value, number, False, word)
+    except ValueError as error:
+        return Malformed(number, word, str(error))
 
 
 def _nothing(_files: Iterable[SourceFile], problems: list[BootProblem]) -> Steps:
@@ -179,13 +231,19 @@ def _not_for_busybox(line: Assignment | Exclusion | Malformed) -> str | None:
         return "BusyBox takes the dash for part of the key"
     if is_glob(line.pattern):
         return "BusyBox knows no globs"
+    if _spelling(line).startswith("/") or _spelling(line).endswith((".", "/")):
+        return "BusyBox takes no separator at the beginning or end"
     return None if line.value else "BusyBox skips an empty value"
 
 
 def _step(line: Assignment, path: str) -> Step:
-    known = lookup(line.pattern)
-    fails = refused(line.pattern, line.value) or (known is not None and known.read_only)
-    return Step(line.pattern, line.value, path, line.line, is_glob(line.pattern), fails)
+    pattern = line.pattern
+    known = lookup(pattern)
+    fails = refused(pattern, line.value) or (known is not None and known.read_only)
+    write = BootSetting(pattern, line.value, path, line.line)
+    left = BootSetting(pattern, canonical(pattern, line.value), path, line.line)
+    glob = is_glob(pattern)
+    return Step(write, left, glob, fails, known is not None and effects.is_plain(pattern))
 
 
 def _ignored(path: str, line: Line, why: str) -> BootProblem:
@@ -194,11 +252,8 @@ def _ignored(path: str, line: Line, why: str) -> BootProblem:
 
 def _failing(steps: Iterable[Step]) -> list[BootProblem]:
     why = "the kernel refuses the value"
-    return [
-        BootProblem(step.file, step.line, f"{step.pattern} = {step.value}", why)
-        for step in steps
-        if step.fails
-    ]
+    failing = [step.write for step in steps if step.fails]
+    return [BootProblem(one.file, one.line, f"{one.key} = {one.value}", why) for one in failing]
 
 
 _MODELS: dict[Loader, Callable[[list[SourceFile], list[BootProblem]], Steps]] = {

@@ -103,8 +103,8 @@ def refused(key: Key, text: str) -> bool:
     if known is None or known.type == "string":
         return False
     parts = text.split()
-    if not parts:
-        return True
+    if not parts or any(mark in text for mark in "\r\v\f"):
+        return True  # the kernel takes these for no white space
     lowest = _INT32[0] if known.kernel_minimum is None else known.kernel_minimum
     highest = _INT32[1] if known.kernel_maximum is None else known.kernel_maximum
     # Further words of a single integer are a short write that succeeds.
