@@ -53,6 +53,7 @@ class Question:
         self.declined = False
 
     def __call__(self, plan: FleetReport) -> bool:
+        """Whether to go on with this plan."""
         from sysfleet.outcome import Status
         from sysfleet.report.changes import changes
         from sysfleet.report.table import errors, hosts, summary

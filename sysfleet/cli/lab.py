@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sysfleet.cli.command import Command
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
 
+if TYPE_CHECKING:
+    from sysfleet.lab import HostSpec, Lab
+
 _CODES = (ExitCode.OK, ExitCode.USAGE, ExitCode.BUG, ExitCode.INTERRUPTED)
+_MEANINGS = ((ExitCode.OK, "done"), (ExitCode.USAGE, "usage, or this machine cannot run such a lab"))
+_STATUS_CODES = (ExitCode.OK, ExitCode.USAGE, ExitCode.HOST_FAILED, ExitCode.BUG, ExitCode.INTERRUPTED)
+_LOADERS = ("auto", "systemd", "procps", "alpine", "openrc", "none")
 
 
 def _declare_folder(parser: ArgumentParser) -> None:
@@ -20,14 +27,17 @@ def _declare_folder(parser: ArgumentParser) -> None:
 
 def _declare_up(parser: ArgumentParser) -> None:
     _declare_folder(parser)
-    parser.add_argument(
-        "-n", "--hosts", metavar="N", type=int, default=6, help="number of hosts (default: 6)"
+    number = parser.add_mutually_exclusive_group()
+    number.add_argument(
+        "-n",
+        "--hosts",
+        metavar="N",
+        type=int,
+        default=6,
+        help="hosts, in turn web, db, router, bastion (default: 6)",
     )
-    parser.add_argument(
-        "--backend",
-        choices=("auto", "openssh", "asyncssh"),
-        default="auto",
-        help="the SSH server; auto: OpenSSH where this machine can run it so (default: auto)",
+    number.add_argument(
+        "--mixed", action="store_true", help="fifty hosts, some large, old or silent (default: off)"
     )
     parser.add_argument(
         "--mode",
@@ -36,7 +46,22 @@ def _declare_up(parser: ArgumentParser) -> None:
         help="what a host's kernel is; auto: namespaces where allowed, else a folder (default: auto)",
     )
     parser.add_argument(
-        "--interfaces", metavar="N", type=int, default=1, help="interfaces a host besides lo (default: 1)"
+        "--backend",
+        choices=("auto", "openssh", "asyncssh"),
+        default="auto",
+        help="the SSH server; auto: openssh where this machine can run it, else asyncssh (default: auto)",
+    )
+    parser.add_argument(
+        "--loader",
+        choices=_LOADERS,
+        default="auto",
+        help="what applies a host's files at boot; auto: the first that this machine has (default: auto)",
+    )
+    parser.add_argument(
+        "--interfaces", metavar="N", type=int, default=1, help="interfaces of a host besides lo (default: 1)"
+    )
+    parser.add_argument(
+        "--drop-ins", metavar="N", type=int, default=0, help="files in a host's sysctl.d (default: 0)"
     )
 
 
@@ -46,7 +71,87 @@ def _declare_restart(parser: ArgumentParser) -> None:
 
 
 def _declare_nothing(_parser: ArgumentParser) -> None:
-    pass
+    """The verbs have the options."""
+
+
+def _up(options: Namespace, terminal: Terminal) -> ExitCode:
+    import shlex
+
+    from sysfleet.lab import Lab
+    from sysfleet.report.table import hosts
+    from sysfleet.sample import sample_folder
+
+    lab = Lab.up(
+        options.dir,
+        _specs(options),
+        mode=None if options.mode == "auto" else options.mode,
+        backend=None if options.backend == "auto" else options.backend,
+        templates=sample_folder("templates"),
+        outlive=True,
+    )
+    folder = shlex.quote(str(options.dir))
+    terminal.show(
+        f"{hosts(len(lab.hosts))} up in {options.dir}: {kind_of(lab)}\n"
+        f"  sysfleet --project {folder} check\n"
+        f"  sysfleet lab down --dir {folder}\n"
+    )
+    return ExitCode.OK
+
+
+def _specs(options: Namespace) -> list[HostSpec]:
+    from dataclasses import replace
+
+    from sysfleet.lab import mixed_hosts, standard_hosts
+
+    if options.mixed:
+        return mixed_hosts()
+    loader = None if options.loader == "auto" else options.loader
+    return [
+        replace(spec, loader=loader, interfaces=options.interfaces, drop_ins=options.drop_ins)
+        for spec in standard_hosts(options.hosts)
+    ]
+
+
+def kind_of(lab: Lab) -> str:
+    """What the lab's hosts are made of, in one line."""
+    if lab.mode == "folder":
+        return f"a folder stands in for each kernel, since {lab.reason}; SSH by {lab.backend}"
+    return f"each in namespaces of its own, SSH by {lab.backend}"
+
+
+def _down(options: Namespace, terminal: Terminal) -> ExitCode:
+    from sysfleet.lab import Lab
+
+    Lab.load(options.dir).down()
+    terminal.show(f"the lab in {options.dir} is down; its files are still there\n")
+    return ExitCode.OK
+
+
+def _status(options: Namespace, terminal: Terminal) -> ExitCode:
+    """3 where a host is not up."""
+    from sysfleet.lab import Lab
+    from sysfleet.report.columns import Column, columns
+    from sysfleet.report.printable import printable
+
+    lab = Lab.load(options.dir)
+    states = lab.status()
+    heads = [Column("host"), Column("state"), Column("port", right=True), Column("boot id"), Column("error")]
+    rows = [
+        [found.name, found.state, str(found.port), found.boot_id, printable(found.error or "")]
+        for found in states
+    ]
+    lines = [*columns(heads, rows, terminal.width()), "", kind_of(lab)]
+    terminal.show("".join(f"{line}\n" for line in lines))
+    return ExitCode.OK if all(found.state == "up" for found in states) else ExitCode.HOST_FAILED
+
+
+def _restart(options: Namespace, terminal: Terminal) -> ExitCode:
+    from sysfleet.lab import Lab
+
+    lab = Lab.load(options.dir)
+    lab.restart(options.host)
+    terminal.show(f"{options.host} has booted again, its boot id is {lab.hosts[options.host].boot_id}\n")
+    return ExitCode.OK
 
 
 def _never(_options: Namespace, _terminal: Terminal) -> ExitCode:
@@ -60,6 +165,47 @@ COMMAND = Command(
     declare=_declare_nothing,
     run=_never,
     codes=_CODES,
-    meanings=((ExitCode.OK, "done"), (ExitCode.USAGE, "usage, or this machine cannot run a lab")),
-    verbs=(),
+    meanings=_MEANINGS,
+    verbs=(
+        Command(
+            name="up",
+            summary="make a lab, and a project folder for it; the hosts stay until lab down",
+            examples=("sysfleet lab up -n 20 --dir fleet", "sysfleet lab up --mixed --backend asyncssh"),
+            declare=_declare_up,
+            run=_up,
+            codes=_CODES,
+            meanings=_MEANINGS,
+        ),
+        Command(
+            name="status",
+            summary="how every host of a lab is now",
+            examples=("sysfleet lab status", "sysfleet lab status --dir fleet"),
+            declare=_declare_folder,
+            run=_status,
+            codes=_STATUS_CODES,
+            meanings=(
+                (ExitCode.OK, "every host is up"),
+                (ExitCode.USAGE, "usage, or there is no lab"),
+                (ExitCode.HOST_FAILED, "at least one host is not up"),
+            ),
+        ),
+        Command(
+            name="restart",
+            summary="boot a host again: fresh values, its files applied by its loader",
+            examples=("sysfleet lab restart web1", "sysfleet lab restart web1 --dir fleet"),
+            declare=_declare_restart,
+            run=_restart,
+            codes=_CODES,
+            meanings=_MEANINGS,
+        ),
+        Command(
+            name="down",
+            summary="end every host of a lab; its files stay",
+            examples=("sysfleet lab down", "sysfleet lab down --dir fleet"),
+            declare=_declare_folder,
+            run=_down,
+            codes=_CODES,
+            meanings=_MEANINGS,
+        ),
+    ),
 )
