@@ -11,8 +11,9 @@ from difflib import get_close_matches
 
 from sysfleet.errors import SelectionError
 from sysfleet.selection.candidate import Candidate, values_of
-from sysfleet.selection.expression import Selection, parse
+from sysfleet.selection.expression import Selection, Term, parse
 
+_FEW = 10
 _DIGITS = frozenset("0123456789")
 
 
@@ -51,7 +52,13 @@ def _why_none(selection: Selection, everyone: Sequence[Candidate]) -> str | None
             names = sorted({name for each in everyone for name in each.data} | {"name", "role", "group"})
             near = get_close_matches(term.field, names, n=1)
             return f"no host has {term.field}" + (f"; did you mean {near[0]}?" if near else "")
-        near = get_close_matches(term.pattern, values, n=1)
-        hint = f"no {'host' if term.field == 'name' else term.field} is called {term.pattern}"
-        return hint + (f"; did you mean {near[0]}?" if near else "")
+        what = "host" if term.field == "name" else term.field
+        return f"no {what} is called {term.pattern}" + _instead(term, values)
     return "each term matches a host, but no host matches them together"
+
+
+def _instead(term: Term, values: Sequence[str]) -> str:
+    near = get_close_matches(term.pattern, values, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; there are {', '.join(values)}" if len(values) <= _FEW and term.field != "name" else ""

@@ -85,7 +85,7 @@ def sample_text() -> str:
             lines += ["", f"[{section}]"]
         unit = f", in {row.unit}" if row.unit else ""
         unset = "" if row.default else "; not set"
-        lines += _commented(f"{row.help}: {row.type}{unit}{unset}")
+        lines += _commented(f"{row.help} ({row.type}{unit}{unset})")
         lines += _commented(f"{name} = {row.default or _UNSET}", indent="    ")
     return "\n".join(lines) + "\n"
 
