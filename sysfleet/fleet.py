@@ -105,6 +105,16 @@ class Fleet:
         finally:
             run.close()
 
+    def prepared(self, limit: str | None = None) -> Mapping[str, Prepared]:
+        """What `apply` would send to each host that differs; reads the hosts, writes nothing."""
+        run = self._begin(Command.APPLY, limit)
+        try:
+            found = run.go(run.names, survey=True)
+            run.end({name: each.outcome for name, each in found.items()})
+        finally:
+            run.close()
+        return {name: each.prepared for name, each in found.items() if each.prepared is not None}
+
     def render(self, host: str) -> bytes:
         """The file as it would be pushed to a host; HostError's row as UsageError where it cannot be read."""
         if host not in self.inventory.hosts:
