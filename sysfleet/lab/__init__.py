@@ -1,0 +1,10 @@
+"""A fleet on this machine: real SSH servers on loopback, each host in namespaces of its own.
+
+Stands beside the rest of sysfleet: it knows errors only, and how sysfleet reads a host only from the outside.
+"""
+
+from sysfleet.lab.handle import HostStatus, Lab, LabHost
+from sysfleet.lab.spec import Backend, HostSpec, Loader, Mode
+from sysfleet.lab.standard import mixed_hosts, standard_hosts
+
+__all__ = ["Backend", "HostSpec", "HostStatus", "Lab", "LabHost", "Loader", "Mode", "mixed_hosts", "standard_hosts"]

@@ -1,0 +1,71 @@
+"""The one process of a lab host without namespaces: boots its folder, then is its SSH server.
+
+Forked from the supervisor; never returns. It adopts what its commands leave behind and ends all of it before
+itself, also when the supervisor dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import Never
+
+from sysfleet.lab import linux, loaders, processes, standin
+from sysfleet.lab.start import ENVIRONMENT, Start
+
+_BACKLOG = 1024
+
+
+def run_folder_host(start: Start, values: Mapping[str, bytes]) -> Never:
+    """Boot and serve one host; `values` are what its /proc/sys begins with."""
+    plan = start.plan
+    try:
+        linux.die_with_parent(signal.SIGTERM)
+        linux.adopt_orphans()
+        start.leave_supervisor()
+        signal.signal(signal.SIGTERM, _end_all)
+        os.umask(0o022)
+        standin.build(plan, values, start.boot_id)
+        if start.is_first:
+            standin.write_values(plan.store, plan.spec.values)
+        if loaders.is_enabled(plan.store, plan.loader):
+            standin.load(plan.store, plan.loader)
+        _serve(start)
+    except Exception as error:  # noqa: BLE001 - the boundary of a process
+        start.report_failure(error)
+    finally:
+        os._exit(1)
+
+
+def environment(start_folder: os.PathLike[str], shell: str) -> dict[str, str]:
+    """What commands on such a host find in their environment."""
+    folder = os.fspath(start_folder)
+    return {**ENVIRONMENT, "HOME": f"{folder}/root", "SHELL": shell, standin.VARIABLE: folder}
+
+
+def _serve(start: Start) -> None:
+    from sysfleet.lab import asyncssh_server
+
+    spec = start.plan.spec
+    if not spec.refuse:
+        start.listener.listen(_BACKLOG)
+    start.report(pid=os.getpid(), ready=True)
+    if spec.refuse or spec.hang:
+        while True:
+            signal.pause()
+    asyncssh_server.run(start.listener, start.plan.store, environment(start.plan.store, spec.shell))
+
+
+def _end_all(_signum: int, _frame: FrameType | None) -> None:
+    """End every descendant; those that fork meanwhile are found in the next round."""
+    while below := processes.descendants(os.getpid()):
+        for pid in below:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+    os._exit(0)

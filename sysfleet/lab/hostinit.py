@@ -1,0 +1,146 @@
+"""The processes of one lab host with namespaces: its keeper, and its init, which boots the host and reaps.
+
+Both are forked from the supervisor, never started anew, and never return: they end with os._exit.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Never
+
+from sysfleet.lab import linux, loaders, namespaces, network, openssh, probe, rootfs
+from sysfleet.lab.spec import key_path
+from sysfleet.lab.start import ENVIRONMENT, Start
+
+_BACKLOG = 1024
+_LOADER_TIMEOUT_S = 60.0
+
+def run_keeper(start: Start) -> Never:
+    """Make the host's namespaces and its init, and end when that ends."""
+    status = 1
+    try:
+        linux.die_with_parent()
+        start.leave_supervisor()
+        namespaces.enter_user_namespace()
+        start.report(wants="ids")
+        # The supervisor answers once the id maps are written; it ends, we end.
+        if start.channel.recv(1):
+            wire = namespaces.enter_namespaces()
+            init = os.fork()
+            if init == 0:
+                _run_init(start, wire)
+            start.report(pid=init)
+            start.listener.close()
+            status = os.waitstatus_to_exitcode(os.waitpid(init, 0)[1])
+    except OSError as error:
+        start.report_failure(error)
+    finally:
+        os._exit(status & 0xFF)
+
+
+def _run_init(start: Start, wire: namespaces.Wire) -> Never:
+    try:
+        linux.die_with_parent()
+        linux.set_process_name("init")
+        os.umask(0o022)
+        _boot(start, wire)
+        _serve(start)
+    except Exception as error:  # noqa: BLE001 - the boundary of a process
+        start.report_failure(error)
+    finally:
+        os._exit(1)
+
+
+def _boot(start: Start, wire: namespaces.Wire) -> None:
+    plan = start.plan
+    rootfs.build(plan.mount_point, plan.store, plan.spec, plan.loader, start.boot_id)
+    linux.change_root(plan.mount_point)
+    socket.sethostname(plan.spec.name)
+    if start.is_probe:
+        start.report(inherited=probe.inherited_values())
+    _write_values(plan.inherited)
+    network.connect(plan, wire)
+    rootfs.leave_out_keys(plan.spec.absent)
+    if start.is_probe:
+        probe.prove_writes()
+    if start.is_first:
+        _write_values(plan.spec.values)
+    if loaders.is_enabled(Path("/"), plan.loader):
+        # A real loader's complaints are a host's own affair: they are in its log.
+        command = loaders.boot_command(plan.loader)
+        subprocess.run(command, env=ENVIRONMENT, timeout=_LOADER_TIMEOUT_S, check=False)
+
+
+def _write_values(values: Mapping[str, str]) -> None:
+    for key, value in values.items():
+        try:
+            (Path("/proc/sys") / key_path(key)).write_text(f"{value}\n", encoding="utf-8")
+        except OSError as error:
+            raise OSError(error.errno, f"{key} = {value}: {error.strerror}") from error
+
+
+def _serve(start: Start) -> Never:
+    """Answer connections and reap what ends, for ever; ends with the SSH server where that is one process."""
+    spec, listener = start.plan.spec, start.listener
+    server = -1
+    with selectors.DefaultSelector() as selector:
+        ended = _child_events()
+        selector.register(ended, selectors.EVENT_READ)
+        if not spec.refuse:
+            listener.listen(_BACKLOG)
+            if not spec.hang and start.plan.backend == "asyncssh":
+                server = _fork_asyncssh_server(start)
+            elif not spec.hang:
+                listener.setblocking(False)
+                selector.register(listener, selectors.EVENT_READ)
+        start.report(ready=True)
+        while True:
+            for event, _ in selector.select():
+                if event.fileobj is listener:
+                    openssh.serve_connection(listener, ENVIRONMENT)
+                else:
+                    ended.recv(4096)
+                    _reap(server)
+
+
+def _child_events() -> socket.socket:
+    """A socket that has something to read whenever a child may have ended."""
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    there.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(there.detach(), warn_on_full_buffer=False)
+    return here
+
+
+def _reap(server: int) -> None:
+    with suppress(ChildProcessError):
+        while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+            if pid == server:
+                os._exit(1)
+
+
+def _fork_asyncssh_server(start: Start) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            from sysfleet.lab import asyncssh_server
+
+            signal.set_wakeup_fd(-1)
+            start.channel.close()
+            asyncssh_server.run(start.listener, Path("/"), {**ENVIRONMENT, "SHELL": start.plan.spec.shell})
+        except Exception:  # noqa: BLE001 - the boundary of a process
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(1)
+    return pid

@@ -1,0 +1,65 @@
+"""What a host's processes inherit for one boot, and how they report to the supervisor: one JSON line each.
+
+Knows nothing of what the host does with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from sysfleet.lab.plan import HostPlan
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "USER": "root",
+    "LOGNAME": "root",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One boot of one host."""
+
+    plan: HostPlan
+    listener: socket.socket
+    channel: socket.socket
+    boot_id: str
+    is_first: bool = True
+    is_probe: bool = False
+
+    def report(self, **fields: Any) -> None:
+        """Tell the supervisor something."""
+        self.channel.sendall(json.dumps(fields).encode() + b"\n")
+
+    def report_failure(self, error: Exception) -> None:
+        """Tell the supervisor and the host's log what went wrong."""
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        try:
+            self.report(error=str(error))
+        except OSError:
+            traceback.print_exc()
+
+    def leave_supervisor(self) -> None:
+        """In the new process: a session of its own, and nothing of what the supervisor has open or handles."""
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        log = os.open(self.plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for target, source in ((0, nothing), (1, log), (2, log)):
+            os.dup2(source, target)
+        low = 3
+        for fd in sorted({self.listener.fileno(), self.channel.fileno()}):
+            os.closerange(low, fd)
+            low = fd + 1
+        os.closerange(low, os.sysconf("SC_OPEN_MAX"))
