@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from typing_extensions import override
+
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.value import as_int, same
 
@@ -29,6 +31,7 @@ class Constraint:
     kind: Kind
     operands: tuple[str, ...] = ()
 
+    @override
     def __str__(self) -> str:
         match self.kind:
             case Kind.VALUE:

@@ -6,7 +6,7 @@ Knows Jinja2's syntax tree; refuses to know what the lines mean.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jinja2 import nodes
@@ -52,8 +52,11 @@ def mark(tree: nodes.Template, template: int) -> None:
         loop.body.insert(0, _step(loop.lineno))
 
 
-def read(output: str, start: int, included: frozenset[int]) -> Iterator[OutputLine]:
-    """The lines of an output; `start` is the template it came from, `included` those that own no text."""
+def read(output: str, start: int, own: Sequence[bool]) -> Iterator[OutputLine]:
+    """The lines of an output; `start` is the template it came from, `own` says which ones own their text.
+
+    What looks like a mark and names no template stays in the text, where it is a control character.
+    """
     place = Place(start, 1, start)
     for raw in output.split("\n"):
         first: Place | None = None
@@ -62,7 +65,10 @@ def read(output: str, start: int, included: frozenset[int]) -> Iterator[OutputLi
         for at in range(0, len(pieces), 3):
             if at:
                 template, line = int(pieces[at - 2]), int(pieces[at - 1])
-                place = Place(template, line, place.owner if template in included else template)
+                if template < len(own):
+                    place = Place(template, line, template if own[template] else place.owner)
+                else:
+                    pieces[at] = f"\x01{pieces[at]}"
             if first is None and pieces[at].strip():
                 first = place
             tokens += [(int(number), place) for number in _TOKEN.findall(pieces[at])]

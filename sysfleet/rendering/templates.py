@@ -41,7 +41,7 @@ class Templates:
         trees = parsed(texts, self._environment.parse)
         self._numbers = {name: at for at, name in enumerate(trees)}
         self._files = tuple(f"{FOLDER}/{name}" for name in trees)
-        self._included = frozenset(at for name, at in self._numbers.items() if name.startswith("_"))
+        self._own = tuple(not name.startswith("_") for name in trees)
         self._keys: dict[str, frozenset[Key]] = {}
         self._fingerprints: dict[str, Callable[[TemplateVariables], tuple[Any, ...]]] = {}
         for name, reached in closures(trees).items():
@@ -105,7 +105,7 @@ class Templates:
         except FAILURES as error:
             return _Failed((problem_of(error, self._files, self._files[start]),))
         reader = Reader(self._files, self._numbers[BASE + SUFFIX], name, rendered.calls)
-        reader.read(list(marks.read(rendered.text, start, self._included)))
+        reader.read(list(marks.read(rendered.text, start, self._own)))
         return _Failed(tuple(reader.problems)) if reader.problems else tuple(reader.rules)
 
     def _file(self, name: str) -> str:
