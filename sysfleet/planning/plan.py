@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from sysfleet.host import Facts, Reading, Running, RunningState
 from sysfleet.planning.content import as_mapping, is_ours, rendered, same_settings, settings_of
@@ -138,7 +139,7 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
         file=file,
         settle=settle,
         compare=_compare(draft, settle, writes),
-        read_back=read_patterns(wanted.pattern for wanted in policy.wanted),
+        read_back=_read_back(tuple([wanted.pattern for wanted in policy.wanted])) if writes else (),
         conflicts=tuple(draft.conflicts),
         refusals=tuple(draft.refusals),
         unreadable=tuple(key for key in draft.targets if _state(reading, key) is RunningState.UNREADABLE),
@@ -290,6 +291,11 @@ def _compare(
     }
     texts = {key: running.text or "" for key, running in kept.items()}
     return tuple((key, kept[key]) for key, _ in canonical_order(list(texts.items()), texts))
+
+
+@lru_cache(maxsize=256)
+def _read_back(patterns: tuple[Key, ...]) -> tuple[Key, ...]:
+    return read_patterns(patterns)
 
 
 def _collect_refusals(draft: _Draft, own: SourceFile | None, writes: Sequence[Write]) -> None:

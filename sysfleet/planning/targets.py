@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from sysfleet.host import Reading
 from sysfleet.policy.constraint import Constraint, Kind, meets
@@ -23,7 +24,7 @@ class Choice:
     line: str | None
 
 
-def managed(policy: Policy, reading: Reading, foreign: Sequence[str]) -> dict[Key, Wanted]:
+def managed(policy: Policy, reading: Reading, foreign: tuple[str, ...]) -> dict[Key, Wanted]:
     """The keys that the policy manages on this host, in the order of writing.
 
     An explicit key beats every glob; of two globs the later line of our file wins (sysctl.d(5)). Interfaces made
@@ -44,7 +45,8 @@ def managed(policy: Policy, reading: Reading, foreign: Sequence[str]) -> dict[Ke
     return {key: found[key] for key in sorted(found, key=write_rank)}
 
 
-def is_foreign(interface: str | None, foreign: Sequence[str]) -> bool:
+@lru_cache(maxsize=1 << 14)
+def is_foreign(interface: str | None, foreign: tuple[str, ...]) -> bool:
     """Whether an interface was made by somebody else, by the list of globs for such names."""
     return interface is not None and any(fnmatchcase(interface, glob) for glob in foreign)
 

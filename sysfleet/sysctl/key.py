@@ -13,6 +13,7 @@ from typing import NewType
 Key = NewType("Key", str)
 """Components joined by dots; a dot inside a component is shown as `/`: `net.ipv4.conf.eth0/100.rp_filter`."""
 
+_REMEMBERED = 1 << 16  # hosts share their keys: what was worked out for one is there for all
 _SWAPPED = str.maketrans("./", "/.")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REPEATED = re.compile(r"\.{2,}")
@@ -56,12 +57,14 @@ def key_from_path(path: str) -> Key:
     return parse_key("/" + path.removeprefix("/proc/sys/").removeprefix("/"))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def interface_of(key: Key) -> str | None:
     """The interface a conf or neigh key belongs to, by its real name, also `all` and `default`; or None."""
     name = _interface_component(key)
     return None if name is None else name.replace("/", ".")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def with_interface(key: Key, name: str) -> Key:
     """The same key on another interface; a key of no interface comes back as it is."""
     if _interface_component(key) is None:
@@ -71,6 +74,7 @@ def with_interface(key: Key, name: str) -> Key:
     return Key(".".join(parts))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_glob(text: str) -> bool:
     """Whether a key pattern holds one of `*`, `?`, `[`."""
     return _GLOB.search(text) is not None
