@@ -63,7 +63,7 @@ def meets(constraint: Constraint, key: Key, text: str) -> bool:
 
 
 def no_less(one: str, other: str) -> bool:
-    """Whether every number of `one` is at least its fellow in `other`; False where they are not comparable."""
+    """Whether every number of `one` is at least its fellow in `other`; False where they do not compare."""
     ours, theirs = [as_int(part) for part in one.split()], [as_int(part) for part in other.split()]
     return len(ours) == len(theirs) and all(
         a is not None and b is not None and a >= b for a, b in zip(ours, theirs, strict=True)
