@@ -35,9 +35,7 @@ def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sorts names as people do: node2 before node10. Equal only for equal names."""
     # Digits by length and then as text: as big as their number, and no number is too long for that.
     parts = [
-        (0, len(number), number)
-        if (number := part.lstrip("0")) != part or part[0] in "123456789"
-        else (1, 0, part)
+        (0, len(part.lstrip("0")), part.lstrip("0")) if part[0] in _DIGITS else (1, 0, part)
         for part in re.findall(r"[0-9]+|[^0-9]+", name)
     ]
     return tuple(parts), name
