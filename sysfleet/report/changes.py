@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sysfleet.outcome import HostOutcome, Status
+from sysfleet.planning.verdict import Verdict
 from sysfleet.report import wording
 from sysfleet.report.colour import diff_coloured
 from sysfleet.report.columns import Column, columns
@@ -35,16 +36,19 @@ def changes(rows: Iterable[HostOutcome], *, colour: bool = False) -> str:
 
 
 def _change(row: HostOutcome) -> _Change:
-    found = wording.differences(row)
-    writes = [setting for setting in found if wording.is_written(setting)]
-    others = [setting for setting in found if not wording.is_written(setting)]
-    cells = ((s.key, (wording.running(s), wording.wanted_value(s), wording.origin(s))) for s in writes)
-    return _Change(
-        tuple(fold_interfaces(cells)),
-        tuple(fold_interfaces((s.key, (wording.difference(s),)) for s in others)),
-        row.file.diff if row.file else "",
-        row.notes,
-    )
+    writes: list[tuple[str, Cells]] = []
+    others: list[tuple[str, Cells]] = []
+    for setting in wording.differences(row):
+        then, origin = wording.value(setting.wanted), wording.origin(setting)
+        writes += [
+            (key, (wording.running(setting, now), then, origin))
+            for key, now in wording.places(setting)
+            if wording.is_written(setting, now)
+        ]
+        if setting.verdict is not Verdict.CHANGE:
+            others.append((setting.key, (wording.difference(setting),)))
+    diff = row.file.diff if row.file else ""
+    return _Change(tuple(fold_interfaces(writes)), tuple(fold_interfaces(others)), diff, row.notes)
 
 
 def _block(names: list[str], change: _Change, *, colour: bool) -> str:

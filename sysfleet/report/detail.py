@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 from sysfleet.outcome import HostOutcome, SettingOutcome, Status
 from sysfleet.report import wording
 from sysfleet.report.columns import Column, columns
-from sysfleet.report.interfaces import Cells, fold_interfaces, interface_values
+from sysfleet.report.interfaces import Cells, fold_interfaces
 from sysfleet.report.names import fold_names
 from sysfleet.report.printable import printable
 from sysfleet.report.table import hosts
@@ -23,14 +24,20 @@ _HEADS = (
 )
 _CELLS = len(_HEADS) - 1  # those after the key; what follows stands on lines of its own
 
+_Line = tuple[str, Cells]
+
 
 def detail(rows: Iterable[HostOutcome]) -> str:
-    """One block for each distinct set of differences: the hosts, then a line a key; else empty."""
-    groups: dict[tuple[tuple[str, Cells], ...], list[str]] = {}
+    """Every distinct difference once, those of the same hosts in one block; the block of most hosts first."""
+    hosts_of: dict[_Line, list[str]] = {}
     for row in rows:
-        if found := _lines(row):
-            groups.setdefault(found, []).append(row.host)
-    return "\n".join(_block(names, lines) for lines, names in groups.items())
+        for line in _lines(row):
+            hosts_of.setdefault(line, []).append(row.host)
+    blocks: dict[tuple[str, ...], list[_Line]] = {}
+    for line, names in hosts_of.items():
+        blocks.setdefault(tuple(names), []).append(line)
+    ordered = sorted(blocks.items(), key=lambda block: -len(block[0]))
+    return "\n".join(_block(names, lines) for names, lines in ordered)
 
 
 def heading(names: Iterable[str]) -> str:
@@ -39,32 +46,40 @@ def heading(names: Iterable[str]) -> str:
     return f"{hosts(len(listed))}: {fold_names(listed)}"
 
 
-def _lines(row: HostOutcome) -> tuple[tuple[str, Cells], ...]:
-    found = [(setting.key, _cells(setting)) for setting in wording.differences(row)]
+def _lines(row: HostOutcome) -> list[_Line]:
+    found = [line for setting in wording.differences(row) for line in _of_setting(setting)]
     if found or row.status is not Status.DRIFTED or row.file is None or not row.file.diff:
-        return tuple(fold_interfaces(found))
-    return ((printable(row.file.path), ("-", "-", "-", "-", "file differs", "-")),)
+        return fold_interfaces(found)
+    return [(printable(row.file.path), ("-", "-", "-", "-", "file differs", "-"))]
+
+
+def _of_setting(setting: SettingOutcome) -> Iterator[_Line]:
+    asked, rest = wording.wanted(setting), _cells(setting)
+    for key, now in wording.places(setting):
+        yield key, (asked, wording.running(setting, now), *rest)
 
 
 def _cells(setting: SettingOutcome) -> Cells:
-    remarks = [printable(text) for text in (setting.why, *setting.notes) if text]
-    remarks += interface_values(setting.interfaces)
     return (
-        wording.wanted(setting),
-        wording.running(setting),
         wording.at_boot(setting),
         wording.winner(setting),
-        setting.verdict.value,
+        wording.verdict(setting),
         wording.origin(setting),
-        *remarks,
+        *wording.remarks(setting),
     )
 
 
-def _block(names: list[str], lines: Iterable[tuple[str, Cells]]) -> str:
+def _block(names: Iterable[str], lines: Iterable[_Line]) -> str:
     rows = [(key, *cells[:_CELLS]) for key, cells in lines]
-    remarks = [cells[_CELLS:] for _, cells in lines]
+    remarks = ((), *(cells[_CELLS:] for _, cells in lines))
     text = [heading(names)]
-    for line, extra in zip(columns(_HEADS, rows), ((), *remarks), strict=True):
+    for line, extra in zip(_columns(rows), remarks, strict=True):
         text.append(f"  {line}")
         text += [f"      {remark}" for remark in extra]
     return "".join(f"{line}\n" for line in text)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """As columns; one that says nothing in any row is left out."""
+    told = [any(cell != "-" for cell in column) for column in zip(*rows, strict=True)]
+    return columns(list(compress(_HEADS, told)), [list(compress(row, told)) for row in rows])

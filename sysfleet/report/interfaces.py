@@ -29,14 +29,6 @@ def fold_interfaces(lines: Iterable[tuple[str, Cells]]) -> list[tuple[str, Cells
     return [(_key(pattern, names), cells) for (pattern, cells), names in groups.items()]
 
 
-def interface_values(values: dict[str, str]) -> list[str]:
-    """Interfaces by value, one text a value: `0 on eth0…eth9 (10)`."""
-    groups: dict[str, list[str]] = {}
-    for name, value in values.items():
-        groups.setdefault(printable(value), []).append(printable(name))
-    return [f"{value} on {count_names(names)}" for value, names in groups.items()]
-
-
 def _key(pattern: str, names: list[str]) -> str:
     if not names:
         return printable(pattern)

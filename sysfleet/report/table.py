@@ -68,7 +68,7 @@ def why(row: HostOutcome) -> str:
         return printable(row.error.message)
     found = differences(row)
     if found:
-        return reason(found[0]) + (f" (+{len(found) - 1})" if len(found) > 1 else "")
+        return reason(found)
     if row.status is Status.DRIFTED and row.file is not None and row.file.diff:
         return "the file differs"
     return printable(row.notes[0]) if row.notes else ""

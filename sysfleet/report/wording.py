@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sysfleet.outcome import HostOutcome, SettingOutcome, Status
 from sysfleet.planning.verdict import Verdict
 from sysfleet.report.printable import printable
+from sysfleet.sysctl.key import Key, with_interface
+from sysfleet.sysctl.value import same
 
 _AS_WANTED = frozenset({Verdict.OK, Verdict.REWRITTEN, Verdict.WAIVED})
-_SIGNS = {"at_least": ">= ", "at_most": "<= "}
-_ABSENT = {"absent": "absent", "unreadable": "unreadable", "unset": "unset"}
-
-
-def differs(setting: SettingOutcome) -> bool:
-    """Whether the setting is worth a line: its verdict is no plain one, or nobody knows its value at boot."""
-    return setting.verdict not in _AS_WANTED or setting.at_boot_unknown is not None
+_WRITTEN = frozenset({Verdict.CHANGE, Verdict.SHADOWED, Verdict.INEFFECTIVE, Verdict.RELEASED})
+_VERDICTS = frozenset(verdict.value for verdict in Verdict)
 
 
 def differences(row: HostOutcome) -> tuple[SettingOutcome, ...]:
     """The settings that make the row what it is; none of a row that is as wanted."""
     if row.status is Status.OK:
         return ()
-    return tuple(setting for setting in row.settings if differs(setting))
+    return tuple(setting for setting in row.settings if setting.verdict not in _AS_WANTED)
+
+
+def places(setting: SettingOutcome) -> Iterator[tuple[str, str | None]]:
+    """The concrete keys that differ with the value of each now; of a glob, its interfaces that are off."""
+    if not setting.interfaces:
+        yield setting.key, setting.running
+    for name, value in setting.interfaces.items():
+        yield with_interface(Key(setting.key), name), value
+
+
+def is_written(setting: SettingOutcome, now: str | None) -> bool:
+    """Whether an apply would write the kernel's value that is now this."""
+    if setting.verdict not in _WRITTEN or setting.wanted is None or now is None:
+        return False
+    return not same(Key(setting.key), setting.wanted, now)
 
 
 def wanted(setting: SettingOutcome) -> str:
-    """What is asked for, with the sign of a floor or ceiling."""
-    if setting.wanted is None:
-        return "-"
-    return printable(_SIGNS.get(setting.constraint, "") + setting.wanted)
+    """What is asked for: a value, or a floor, ceiling or list in words."""
+    if setting.constraint != "value" and setting.chain and setting.chain[-1].value:
+        return printable(setting.chain[-1].value)
+    return value(setting.wanted)
 
 
-def running(setting: SettingOutcome) -> str:
+def running(setting: SettingOutcome, now: str | None) -> str:
     """The kernel's value now, or the word for why there is none."""
-    if setting.running is None:
-        return _ABSENT.get(setting.running_state, "-")
-    return printable(setting.running) or '""'
+    return value(now) if now is not None else printable(setting.running_state)
+
+
+def value(text: str | None) -> str:
+    """A value as a cell: a dash where there is none, quotes where it is empty."""
+    return "-" if text is None else printable(text) or '""'
 
 
 def at_boot(setting: SettingOutcome) -> str:
     """The value that the next boot leaves, or why nobody knows."""
-    if setting.at_boot is None:
-        return printable(f"? {setting.at_boot_unknown}") if setting.at_boot_unknown else "-"
-    return printable(setting.at_boot) or '""'
+    if setting.at_boot is None and setting.at_boot_unknown:
+        return printable(f"? {setting.at_boot_unknown}")
+    return value(setting.at_boot)
 
 
 def winner(setting: SettingOutcome) -> str:
@@ -59,35 +76,40 @@ def origin(setting: SettingOutcome) -> str:
     return printable(f"{found.file}:{found.line} ({layer})")
 
 
-def wanted_value(setting: SettingOutcome) -> str:
-    """The value that is asked for, as it would be written."""
-    return "-" if setting.wanted is None else printable(setting.wanted)
+def verdict(setting: SettingOutcome) -> str:
+    """The verdict, with those that it hides."""
+    return "+".join([setting.verdict.value, *(note for note in setting.notes if note in _VERDICTS)])
 
 
-def is_written(setting: SettingOutcome) -> bool:
-    """Whether an apply would write the running value."""
-    return (
-        setting.verdict in {Verdict.CHANGE, Verdict.SHADOWED, Verdict.RELEASED}
-        and setting.wanted is not None
-        and setting.running != setting.wanted
+def remarks(setting: SettingOutcome) -> list[str]:
+    """What the cells do not say."""
+    said = [note for note in setting.notes if note not in _VERDICTS]
+    # A plain change is explained by its values.
+    why = setting.why if setting.verdict is not Verdict.CHANGE else None
+    return [printable(text) for text in (why, *said) if text]
+
+
+def reason(found: tuple[SettingOutcome, ...]) -> str:
+    """The first difference in words, and how many more: `accept_redirects: wanted 0, running 1 (+3)`."""
+    first = next(
+        (setting for setting in found if any(is_written(setting, now) for _, now in places(setting))),
+        found[0],
     )
-
-
-def reason(setting: SettingOutcome) -> str:
-    """The difference in a few words: `accept_redirects: wanted 0, running 1`."""
-    return f"{printable(setting.key.rpartition('.')[2])}: {difference(setting)}"
+    more = f" (+{len(found) - 1})" if len(found) > 1 else ""
+    return f"{printable(first.key.rpartition('.')[2])}: {difference(first)}{more}"
 
 
 def difference(setting: SettingOutcome) -> str:
     """What is different, without the key."""
-    now, boot = f"running {running(setting)}", f"at boot {at_boot(setting)}"
+    asked, boot = f"wanted {wanted(setting)}", f"at boot {at_boot(setting)}"
+    now = next((now for _, now in places(setting) if is_written(setting, now)), None)
     match setting.verdict:
-        case Verdict.CHANGE if setting.running != setting.wanted:
-            return f"wanted {wanted(setting)}, {now}"
-        case Verdict.CHANGE | Verdict.OK | Verdict.REWRITTEN | Verdict.WAIVED:
-            return f"wanted {wanted(setting)}, {boot}"
+        case Verdict.CHANGE if now is not None:
+            return f"{asked}, running {running(setting, now)}"
+        case Verdict.CHANGE:
+            return f"{asked}, {boot}"
         case Verdict.SHADOWED:
-            return f"wanted {wanted(setting)}, {boot} by {winner(setting)}"
+            return f"{asked}, {boot} by {winner(setting)}"
         case Verdict.RELEASED:
             return "no longer asked for"
         case _:

@@ -72,11 +72,17 @@ def test_reasons_say_what_differs_in_a_few_words() -> None:
 
     assert why(Verdict.CHANGE) == "accept_redirects: wanted 0, running 1"
     assert why(Verdict.CHANGE, running="0") == "accept_redirects: wanted 0, at boot 1"
-    assert why(Verdict.CHANGE, running="0", constraint="at_least").endswith("wanted >= 0, at boot 1")
+    assert why(Verdict.CHANGE, interfaces={"eth0": "0", "eth1": "2"}).endswith("wanted 0, running 2")
     assert why(Verdict.SHADOWED) == "accept_redirects: wanted 0, at boot 1 by /etc/sysctl.d/99-local.conf:3"
     assert why(Verdict.MISSING, why="module not loaded") == "accept_redirects: missing, module not loaded"
+    assert why(Verdict.RELEASED) == "accept_redirects: no longer asked for"
     unknown = {"at_boot": None, "at_boot_unknown": "later_writer: ufw", "running": "0"}
-    assert why(Verdict.OK, **unknown) == "accept_redirects: wanted 0, at boot ? later_writer: ufw"
+    assert why(Verdict.CHANGE, **unknown) == "accept_redirects: wanted 0, at boot ? later_writer: ufw"
+
+
+def test_the_reason_is_first_of_all_a_value_that_would_be_written() -> None:
+    row = drifted("web1", setting("net.a", running="0"), setting("net.b"), setting("net.c"))
+    assert table([row]).endswith("b: wanted 0, running 1 (+2)\n")
 
 
 def test_a_row_that_differs_in_its_file_alone_says_so() -> None:
@@ -86,8 +92,7 @@ def test_a_row_that_differs_in_its_file_alone_says_so() -> None:
 def test_the_summary_counts_every_status_and_names_stand_ins() -> None:
     rows = [ok("web1", stand_in=True), ok("web2", stand_in=True), unreachable("db1")]
     assert summary(report("r", "check", rows)) == (
-        "3 hosts: 2 ok, 1 unreachable\n"
-        "a folder stands in for the kernel on 2 hosts: web[1-2]\n"
+        "3 hosts: 2 ok, 1 unreachable\na folder stands in for the kernel on 2 hosts: web[1-2]\n"
     )
     assert summary(report("r", "check", [ok("web1")])) == "1 host: 1 ok\n"
 
