@@ -12,7 +12,7 @@ from typing import Any
 from sysfleet.policy.constraint import Constraint, Kind
 from sysfleet.rendering.marks import without_marks
 from sysfleet.rendering.variables import unfit
-from sysfleet.sysctl.key import Key, parse_key
+from sysfleet.sysctl.key import Key, is_glob, parse_key, with_interface
 from sysfleet.sysctl.value import as_int, problem
 
 _CONSTRAINTS = tuple(kind.value for kind in Kind)
@@ -62,9 +62,15 @@ def read_setting(arguments: dict[str, Any]) -> Setting:
 def checked_key(text: str) -> Key:
     """The key or glob of a text; Refused says what is wrong with it."""
     try:
-        return parse_key(text)
+        pattern = parse_key(text)
     except ValueError as error:
         raise Refused(str(error)) from None
+    if is_glob(with_interface(pattern, "x")):
+        hint = "a glob stands for an interface, as in net.ipv4.conf.en*.rp_filter"
+        raise Refused(f"the key {text!r} has a glob where no interface stands", hint)
+    if "." not in pattern:
+        raise Refused(f"the key {text!r} has no section", "for example kernel.kptr_restrict")
+    return pattern
 
 
 def checked_value(pattern: Key, text: str) -> str:
