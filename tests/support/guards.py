@@ -73,6 +73,6 @@ def _handlers() -> set[logging.Handler]:
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     real = [logger for logger in loggers if isinstance(logger, logging.Logger)]
     found = {handler for logger in real for handler in logger.handlers}
-    # pytest's own come and go with the phases of a test; a library that is imported adds one that does nothing.
+    # pytest's own come and go with the phases of a test; a library adds one that does nothing.
     telling = {handler for handler in found if not isinstance(handler, logging.NullHandler)}
     return {handler for handler in telling if not type(handler).__module__.startswith("_pytest.")}
