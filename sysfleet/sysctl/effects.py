@@ -31,7 +31,7 @@ def changes(values: _Values, key: Key, value: str) -> dict[Key, str]:
     A key missing from `values` does not exist, except the one that is written; an empty text is a value that
     nobody knows.
     """
-    stored = _stored(values, key, value)
+    stored = stored_text(values, key, value)
     moved: _Moved = {key: stored}
     rule = _RULES.get(key) or (
         _BY_TAIL.get(key[key.rfind(".") :]) if key.startswith("net.ipv6.conf.") else None
@@ -51,7 +51,8 @@ def is_plain(pattern: Key) -> bool:
     return pattern[pattern.rfind(".") :] not in _MOVING_TAILS
 
 
-def _stored(values: _Values, key: Key, value: str) -> str:
+def stored_text(values: _Values, key: Key, value: str) -> str:
+    """What the key holds after an accepted write, given what it held before."""
     text = canonical(key, value)
     known = lookup(key)
     if known is None or known.type == "string":

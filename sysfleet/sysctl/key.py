@@ -28,7 +28,11 @@ def parse_key(text: str) -> Key:
     The first separator decides (sysctl.d(5)): after a dot, dots separate and a slash stands for a dot inside
     a name; after a slash it is a path as it stands.
     """
-    key = _canonical(text.strip(" \t").removeprefix("/"))
+    return _checked(_canonical(text.strip(" \t")), text)
+
+
+def _checked(key: Key, text: str) -> Key:
+    key = Key(key.removeprefix("."))
     if "" in key.split("."):
         raise ValueError(f"the key {text!r} has an empty component" if key else "the key is empty")
     if re.search(r"\s", key):
@@ -54,7 +58,7 @@ def key_path(key: Key) -> str:
 
 def key_from_path(path: str) -> Key:
     """The key of a path below /proc/sys, with or without that prefix; ValueError as for `parse_key`."""
-    return parse_key("/" + path.removeprefix("/proc/sys/").removeprefix("/"))
+    return _checked(_canonical("/" + path.removeprefix("/proc/sys/").removeprefix("/")), path)
 
 
 @lru_cache(maxsize=_REMEMBERED)

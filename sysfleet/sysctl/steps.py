@@ -17,7 +17,7 @@ from sysfleet.sysctl.document import Assignment, Document, Exclusion, Line, Malf
 from sysfleet.sysctl.key import Key, file_key, is_glob, key_path
 from sysfleet.sysctl.knowledge import lookup
 from sysfleet.sysctl.sources import Loader, SourceFile, load_order
-from sysfleet.sysctl.value import canonical, refused
+from sysfleet.sysctl.value import refused
 
 _DASH_BLANK = re.compile(r"\s*-\s")
 
@@ -241,7 +241,7 @@ def _step(line: Assignment, path: str) -> Step:
     known = lookup(pattern)
     fails = refused(pattern, line.value) or (known is not None and known.read_only)
     write = BootSetting(pattern, line.value, path, line.line)
-    left = BootSetting(pattern, canonical(pattern, line.value), path, line.line)
+    left = BootSetting(pattern, effects.stored_text({}, pattern, line.value), path, line.line)
     glob = is_glob(pattern)
     return Step(write, left, glob, fails, known is not None and effects.is_plain(pattern))
 

@@ -108,7 +108,8 @@ _lines = st.one_of(
 
 
 @st.composite
-def _contents(draw: st.DrawFn) -> bytes:
+def contents(draw: st.DrawFn) -> bytes:
+    """One file of a few lines, each kind among them."""
     lines = draw(st.lists(_lines, max_size=6))
     end = draw(st.sampled_from(["\n", "\n", "\n", ""]))
     return ("\n".join(lines) + end).encode("utf-8", "surrogateescape")
@@ -117,7 +118,7 @@ def _contents(draw: st.DrawFn) -> bytes:
 @st.composite
 def trees(draw: st.DrawFn) -> tuple[SourceFile, ...]:
     """Some files in the folders of sysctl.d, perhaps a main file, as the host would report them."""
-    main = draw(st.one_of(st.none(), _contents(), _contents()))
+    main = draw(st.one_of(st.none(), contents(), contents()))
     files = [] if main is None else [SourceFile("/etc/sysctl.conf", main)]
     places = draw(
         st.lists(st.tuples(st.sampled_from(_FOLDERS), st.sampled_from(_NAMES)), unique=True, max_size=5)
@@ -126,7 +127,7 @@ def trees(draw: st.DrawFn) -> tuple[SourceFile, ...]:
         link = draw(st.sampled_from([None] * 6 + list(_LINKS)))
         if link is not None and folder != "/etc/sysctl.d" and link.startswith("../"):
             link = "/etc/sysctl.conf"
-        content = draw(_contents()) if link is None else _behind(link, main)
+        content = draw(contents()) if link is None else _behind(link, main)
         files.append(SourceFile(f"{folder}/{name}", content, link))
     return tuple(files)
 
