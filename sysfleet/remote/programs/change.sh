@@ -1,0 +1,173 @@
+# shellcheck shell=sh disable=SC2154 # what looks unset, the prelude and the request set
+# Writes running values: once, in the order given, until all are as wanted; a refusal puts back what was there.
+#
+# With the request come sf_request, which sets sf_compare and sf_settle (lines for sf_differ) and sf_expected (the
+# token of the files); sf_wanted_keys, what is read back; and the last line, which calls
+# sf_change OUR_FILE NOT_AFTER_S.
+# Standard output: S state, Y why, M path TAB wanted TAB found, W path TAB value, R path TAB words; then as sf_scan.
+
+sf_change() {
+	sf_need awk cksum ls || return 95
+	if sf_too_late "$2"; then
+		printf 'S too_late\n'
+		return 0
+	fi
+	if ! sf_lock; then
+		if [ -n "$sf_why" ]; then printf 'S refused\nY %s\n' "$sf_why"; else printf 'S locked\n'; fi
+		return 0
+	fi
+	sf_request
+	sf_changed_since "$1" && return 0
+	trap '' HUP PIPE
+	sf_save_and_arm
+	sf_outcome=settled
+	sf_settle_all "$2" || sf_put_back
+	printf 'S %s\n' "$sf_outcome"
+	{
+		printf '%s\n' "$sf_root/proc/sys/"
+		sf_wanted_keys
+	} | sf_scan 2>&1
+}
+
+# Whether values or files are not those that the plan was made from; says which.
+sf_changed_since() {
+	if ! sf_same_files "$1" "$sf_expected"; then
+		printf 'S changed_since\nY files\n'
+		return 0
+	fi
+	sf_moved=$(sf_unlike "$sf_compare") || {
+		printf 'S refused\nY awk failed on the host\n'
+		return 0
+	}
+	sf_still_there
+	if [ -z "$sf_moved" ]; then return 1; fi
+	printf 'S changed_since\nY values\n'
+	sf_say_moved
+	return 0
+}
+
+# Which of these lines are not so.
+sf_unlike() {
+	{
+		printf '%s\n' "$sf_root/proc/sys/"
+		if [ -n "$1" ]; then printf '%s\n' "$1"; fi
+	} | sf_differ
+}
+
+# Leaves out of sf_moved what is gone with its interface: interfaces come and go.
+sf_still_there() {
+	sf_ifs=$IFS IFS=$sf_nl
+	set -f
+	sf_kept=
+	for sf_line in $sf_moved; do
+		sf_path=${sf_line%%"$sf_tab"*}
+		case $sf_line in
+		net/ipv[46]/conf/*"$sf_tab"- | net/ipv[46]/neigh/*"$sf_tab"-)
+			if [ ! -d "$sf_root/proc/sys/${sf_path%/*}" ]; then continue; fi
+			;;
+		esac
+		sf_kept=$sf_kept$sf_nl$sf_line
+	done
+	set +f
+	IFS=$sf_ifs
+	sf_moved=${sf_kept#"$sf_nl"}
+}
+
+# At most fifty: who asks wants to know what, not everything.
+sf_say_moved() {
+	sf_ifs=$IFS IFS=$sf_nl
+	set -f
+	sf_count=0
+	for sf_line in $sf_moved; do
+		sf_count=$((sf_count + 1))
+		if [ "$sf_count" -le 50 ]; then printf 'M %s\n' "$sf_line"; fi
+	done
+	set +f
+	IFS=$sf_ifs
+}
+
+# The place where what the writes can move is saved, and the watchdog is armed that puts it back.
+sf_save_and_arm() {
+	:
+}
+
+# Writes what differs until nothing does; what is still different after the kernel had it twice stays so.
+sf_settle_all() {
+	sf_before=none
+	for _ in 1 2 3 4; do
+		if sf_too_late "$1"; then
+			sf_outcome=too_late
+			return 0
+		fi
+		sf_moved=$(sf_unlike "$sf_settle") || {
+			printf 'Y awk failed on the host\n'
+			return 1
+		}
+		if [ -z "$sf_moved" ]; then return 0; fi
+		if [ "$sf_moved" = "$sf_before" ]; then break; fi
+		sf_before=$sf_moved
+		sf_write_moved || return 1
+	done
+	sf_moved=$(sf_unlike "$sf_settle")
+	sf_say_moved
+}
+
+# Writes the lines of sf_moved in their order; false at the first that the kernel refuses.
+sf_write_moved() {
+	sf_ifs=$IFS IFS=$sf_nl
+	set -f
+	for sf_line in $sf_moved; do
+		sf_path=${sf_line%%"$sf_tab"*}
+		sf_value=${sf_line#*"$sf_tab"=}
+		sf_value=${sf_value%%"$sf_tab"*}
+		if [ ! -e "$sf_root/proc/sys/$sf_path" ]; then continue; fi
+		if sf_write "$sf_root/proc/sys/$sf_path" "$sf_value"; then
+			printf 'W %s\t%s\n' "$sf_path" "$sf_value"
+		else
+			printf 'R %s\t%s\n' "$sf_path" "$sf_words"
+			set +f
+			IFS=$sf_ifs
+			return 1
+		fi
+	done
+	set +f
+	IFS=$sf_ifs
+}
+
+# One write, as the kernel wants it. Only a refusal costs a process: dash does not say why, dd does.
+sf_write() {
+	if { printf '%s\n' "$2" >"$1"; } 2>/dev/null; then return 0; fi
+	sf_words=$({ printf '%s\n' "$2" | dd "of=$1" bs=4096 conv=notrunc; } 2>&1) && return 0
+	sf_words=${sf_words%%"$sf_nl"[0-9]*}
+	sf_words=${sf_words##*: }
+	return 1
+}
+
+# Back to what was there before, in its own order, as far as the kernel lets us.
+sf_put_back() {
+	sf_outcome=refused
+	for _ in 1 2 3 4; do
+		sf_moved=$(sf_unlike "$sf_compare")
+		sf_still_there
+		if [ -z "$sf_moved" ]; then
+			sf_outcome=reverted
+			return 0
+		fi
+		sf_ifs=$IFS IFS=$sf_nl
+		set -f
+		for sf_line in $sf_moved; do
+			case $sf_line in
+			*"$sf_tab"=*"$sf_tab"*) ;;
+			*) continue ;;
+			esac
+			sf_path=${sf_line%%"$sf_tab"*}
+			sf_value=${sf_line#*"$sf_tab"=}
+			{ printf '%s\n' "${sf_value%%"$sf_tab"*}" >"$sf_root/proc/sys/$sf_path"; } 2>/dev/null
+		done
+		set +f
+		IFS=$sf_ifs
+	done
+	sf_moved=$(sf_unlike "$sf_compare")
+	sf_still_there
+	if [ -z "$sf_moved" ]; then sf_outcome=reverted; else sf_say_moved; fi
+}

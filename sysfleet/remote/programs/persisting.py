@@ -1,0 +1,82 @@
+"""The request to put our file in place or take it away, and the record of what became of it.
+
+Pure. Knows nothing of what the file says; what comes back is hostile, and what does not fit is a ReadError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from sysfleet.remote.programs import program, quoted, source
+from sysfleet.remote.programs.changing import Moved, moved_in, settled_lines, state_in, why_in
+from sysfleet.sysctl.key import Key
+
+PersistState = Literal["committed", "changed_since", "too_late", "locked", "blocked", "failed"]
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9_@%+:,.-]+)+\.conf", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PersistRequest:
+    """The file as it is to be; None takes it away.
+
+    `header` is the first line of every file of ours: a file without it is not touched. `files_token` is that
+    of the last reading; `settle` is looked at once more.
+    """
+
+    run_id: str
+    not_after_s: float
+    path: str
+    content: bytes | None
+    files_token: str
+    settle: Sequence[tuple[Key, str]]
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersistRecord:
+    """What became of the file. `committed` with `moved`: it is in place, but by then these keys had moved."""
+
+    state: PersistState
+    why: str = ""
+    moved: tuple[Moved, ...] = ()
+
+
+def persist_program(request: PersistRequest) -> bytes:
+    """The shell program that does it; ValueError for a path or content that cannot be sent."""
+    if not _PATH.fullmatch(request.path) or "/../" in request.path or "/./" in request.path:
+        raise ValueError(f"{request.path!r} is no place for our file")
+    if "\n" in request.header or not request.header:
+        raise ValueError("the header is one line")
+    content = b"" if request.content is None else request.content
+    if request.content is not None and not content.startswith(request.header.encode() + b"\n"):
+        raise ValueError("the content does not begin with the header")
+    if b"\0" in content:
+        raise ValueError("the content holds a NUL byte")
+    head = "\n".join(
+        [
+            "sf_request() {",
+            f"sf_settle={quoted(settled_lines(request.settle))}",
+            f"sf_expected={quoted(request.files_token)}",
+            f"sf_header={quoted(request.header)}",
+            "sf_content=",
+        ]
+    )
+    verb = "remove" if request.content is None else "write"
+    return program(
+        source("prelude.sh"),
+        source("persist.sh"),
+        head + quoted(content.decode("utf-8", "surrogateescape")),
+        "}",
+        f"sf_persist {verb} {quoted(request.path)} {int(request.not_after_s)}",
+    )
+
+
+def parse_persist(stdout: bytes) -> PersistRecord:
+    """The record that a persist program printed; ReadError for anything else."""
+    text = stdout.decode("utf-8", "replace")
+    state = state_in(text, get_args(PersistState))
+    return PersistRecord(cast("PersistState", state), why=why_in(text), moved=moved_in(text))
