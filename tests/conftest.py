@@ -4,4 +4,5 @@ pytest_plugins = [
     "tests.support.guards",
     "tests.support.profiles",
     "tests.support.skips",
+    "tests.support.lab",  # after skips, which it imports
 ]
