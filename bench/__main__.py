@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sysfleet.lab import Lab
-from sysfleet.sample import templates
+from sysfleet.sample import sample_folder
 
 _LONGEST_S = 900
 _CRAMPED = 1000  # hosts for the measurement of memory: each lab host under several names
@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _lab(hosts: int) -> Iterator[Lab]:
     with tempfile.TemporaryDirectory(prefix="sysfleet-bench-") as folder:
-        with Lab.up(Path(folder) / "lab", hosts, templates=templates()) as lab:
+        with Lab.up(Path(folder) / "lab", hosts, templates=sample_folder("templates")) as lab:
             yield lab
 
 

@@ -34,7 +34,7 @@ class Shared:
     @classmethod
     def load(cls, project: Path) -> Shared:
         """From a lab's project folder."""
-            known: dict[int, bytes] = {}
+        known: dict[int, bytes] = {}
         for line in (project / "known_hosts").read_text().splitlines():
             name, _, blob = line.split()[:3]
             known[int(name.rpartition(":")[2])] = base64.b64decode(blob)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sysfleet.fleet import Fleet
-from sysfleet.remote.programs.change import change_program
-from sysfleet.remote.programs.persist import persist_program
+from sysfleet.remote.programs.changing import change_program
+from sysfleet.remote.programs.persisting import persist_program
 from sysfleet.remote.programs.reading import ReadRequest, read_program
 from sysfleet.tasks.job import Prepared
 

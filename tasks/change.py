@@ -7,13 +7,14 @@ from typing import assert_never
 
 import msgspec
 
-from sysfleet.host import Reading, RunningState
+from sysfleet.host import Reading
 from sysfleet.outcome import ErrorRecord, HostOutcome, Status
 from sysfleet.planning.content import HEADER
 from sysfleet.planning.plan import Plan
-from sysfleet.remote.programs.change import ChangeRecord, ChangeRequest, change_program, parse_change
-from sysfleet.remote.programs.persist import PersistRequest
+from sysfleet.remote.programs.changing import ChangeRecord, ChangeRequest, change_program, parse_change
+from sysfleet.remote.programs.persisting import PersistRequest
 from sysfleet.remote.session import Session
+from sysfleet.sysctl.value import same
 from sysfleet.tasks.job import Job, Prepared
 from sysfleet.tasks.tell import settled_row
 
@@ -29,6 +30,7 @@ def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: f
             settle=plan.settle,
             read_back=plan.read_back,
             files_token=reading.files_token,
+            our_file=plan.file.path,
         )
     persist = PersistRequest(
         run_id=job.run,
@@ -48,12 +50,20 @@ def not_after(job: Job, prepared: Prepared, deadline: float) -> float:
 
 
 def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -> HostOutcome:
-    """Write and read back; the row is CHANGED when every value is as wanted, else it says how it ended."""
+    """Write and read back. CHANGED when every value is as wanted; whatever was written is put back else."""
     if prepared.change is None:
         raise ValueError("nothing to change")
     request = replace(prepared.change, not_after_s=not_after(job, prepared, deadline))
     record = _run(session, job, request, deadline)
-    return _row_of(record, prepared.row)
+    if record.state != "settled":
+        return _row_of(record, prepared.row)
+    values = {key: running.text for key, running in record.values.items() if running.text is not None}
+    off = [move for move in record.moved if move[1] is None or not same(move[0], move[1], move[2] or "")]
+    if off:
+        key, wanted, found = off[0]
+        row = _failed(prepared.row, Status.REVERTED, f"{key} does not stay at {wanted}: it is {found}", None)
+        return put_back(session, job, prepared, row, deadline=deadline)
+    return msgspec.structs.replace(settled_row(prepared.row, values), status=Status.CHANGED)
 
 
 def put_back(
@@ -86,23 +96,23 @@ def _run(session: Session, job: Job, request: ChangeRequest, deadline: float) ->
 
 
 def _row_of(record: ChangeRecord, row: HostOutcome) -> HostOutcome:
+    refused = "; ".join(f"{key} refused: {words}" for key, words in record.refusals) or record.why
     match record.state:
-        case "settled":
-            values = {k: r.text for k, r in record.values.items() if r.state is RunningState.VALUE}
-            return msgspec.structs.replace(settled_row(row, values), status=Status.CHANGED)
         case "changed_since":
-            what = ", ".join(record.differs[:5])
+            what = ", ".join(key for key, _, _ in record.moved[:5]) or record.why
             return _failed(row, Status.BLOCKED, f"changed since the plan: {what}", "plan again")
         case "locked":
             return _failed(row, Status.BLOCKED, "another run is changing this host", "try again when it is done")
         case "too_late":
-            return _failed(row, Status.FAILED, "its time was over before the first write", "raise run.deadline_s")
-        case "blocked":
-            return _failed(row, Status.BLOCKED, record.why, None)
+            done = f"after {len(record.written)} writes" if record.written else "before the first write"
+            return _failed(row, Status.FAILED, f"its time was over {done}", "raise run.deadline_s")
         case "reverted":
-            return _failed(row, Status.REVERTED, record.why, None)
+            return _failed(row, Status.REVERTED, refused, None)
         case "refused":
-            return _failed(row, Status.FAILED, f"{record.why}; the old values could not all be put back", None)
+            state = "not all old values could be put back" if record.written else "nothing was written"
+            return _failed(row, Status.FAILED, f"{refused}; {state}", None)
+        case "settled":
+            return row
         case _ as never:
             assert_never(never)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from sysfleet.outcome import ErrorRecord, HostOutcome, Status
-from sysfleet.remote.programs.persist import parse_persist, persist_program
+from sysfleet.remote.programs.persisting import parse_persist, persist_program
 from sysfleet.remote.session import Session
 from sysfleet.tasks.change import not_after
 from sysfleet.tasks.job import Job, Prepared

@@ -12,8 +12,8 @@ from sysfleet.host import Facts
 from sysfleet.outcome import HostOutcome
 from sysfleet.planning.plan import Options
 from sysfleet.policy.rule import Policy
-from sysfleet.remote.programs.change import ChangeRequest
-from sysfleet.remote.programs.persist import PersistRequest
+from sysfleet.remote.programs.changing import ChangeRequest
+from sysfleet.remote.programs.persisting import PersistRequest
 from sysfleet.sysctl.key import Key
 
 

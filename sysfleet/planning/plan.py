@@ -127,7 +127,7 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     released = _released(draft, before, boot_then)
     live.update({key: text for key, text in released.items() if text is not None})
     settle = _settle(live, reading)
-    writes = _writes(settle, reading)
+    writes = _writes(draft, settle)
     file = FilePlan(options.path, before, after)
     _collect_refusals(draft, own, writes)
     judge = Judge(reading, boot_now, boot_then, options.path, accept_unknown=options.accept_unknown_boot)
@@ -253,8 +253,12 @@ def _settle(live: Mapping[Key, str], reading: Reading) -> tuple[tuple[Key, str],
     return tuple(canonical_order(list(live.items()), running))
 
 
-def _writes(settle: Sequence[tuple[Key, str]], reading: Reading) -> tuple[Write, ...]:
-    """What has to be written, in order, with what the kernel moves meanwhile (kernel.md, section 3)."""
+def _writes(draft: _Draft, settle: Sequence[tuple[Key, str]]) -> tuple[Write, ...]:
+    """What has to be written, in order, with what the kernel moves meanwhile (kernel.md, section 3).
+
+    Keys that never come to rest, since each moves the other, are a conflict of the policy.
+    """
+    reading = draft.reading
     if all(reading.text(key) == text for key, text in settle):
         return ()
     values = {key: running.text for key, running in reading.values.items() if running.text is not None}
@@ -262,10 +266,13 @@ def _writes(settle: Sequence[tuple[Key, str]], reading: Reading) -> tuple[Write,
     for _ in range(MAX_PASSES):
         different = [(key, text) for key, text in settle if not _is(values, key, text)]
         if not different:
-            break
+            return tuple(writes)
         for key, text in different:
             writes.append(Write(key, text, values.get(key, "")))
             apply_write(values, key, text)
+    restless = [f"{key} = {text}" for key, text in settle if not _is(values, key, text)]
+    if restless:
+        draft.conflicts.append(f"these cannot hold together, each moves the other: {', '.join(restless[:4])}")
     return tuple(writes)
 
 
@@ -314,7 +321,11 @@ def _collect_refusals(draft: _Draft, own: SourceFile | None, writes: Sequence[Wr
     for write in writes:
         if is_one_way(write.key, write.value) and not draft.options.allow_one_way:
             draft.refusals.append(f"{write.key} = {write.value} cannot be taken back before a reboot")
-        if is_destructive(write.key, write.value) and not draft.options.allow_destructive:
+        if write.key.endswith(".forwarding") and is_destructive(write.key, write.value):
+            hazard = "drops default routes that were learned from router advertisements, where accept_ra is not 2"
+            if write.key.startswith("net.ipv6.conf.all."):
+                draft.notes.append(f"{write.key} = {write.value} {hazard}")
+        elif is_destructive(write.key, write.value) and not draft.options.allow_destructive:
             draft.refusals.append(f"{write.key} = {write.value} destroys what its old number does not bring back")
 
 

@@ -67,6 +67,8 @@ def _one_rule_a_pattern(rules: list[Wanted]) -> list[Wanted]:
 def test_planning_again_on_the_predicted_reading_writes_nothing(rules: list[Wanted], host: object) -> None:
     options = Options(path=OURS, foreign=("veth*",))
     plan = make_plan(policy(*rules), host, options)  # type: ignore[arg-type]
+    if plan.conflicts:
+        return  # a policy that cannot hold; shown in test_plan
     again = make_plan(policy(*rules), predicted(host, plan), options)  # type: ignore[arg-type]
     assert again.writes == ()
     assert not again.file.changes

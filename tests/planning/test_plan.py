@@ -239,3 +239,11 @@ def test_globs_stay_out_of_the_file_where_the_loader_knows_none() -> None:
     plan = make_plan(rules, host, OPTIONS)
     assert body_of(plan) == ["net.ipv4.conf.all.rp_filter = 1"]
     assert make_plan(rules, predicted(host, plan), OPTIONS).drifted is False
+
+
+def test_two_names_of_one_variable_with_different_values_are_a_conflict() -> None:
+    host = reading({"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.forwarding": "0"})
+    rules = policy(wanted("net.ipv4.ip_forward", "0"), wanted("net.ipv4.conf.all.forwarding", "1"))
+    (conflict,) = make_plan(rules, host, OPTIONS).conflicts
+    assert conflict.startswith("these cannot hold together")
+    assert "net.ipv4.ip_forward = 0" in conflict or "net.ipv4.conf.all.forwarding = 1" in conflict
