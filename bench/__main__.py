@@ -54,9 +54,11 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def _lab(hosts: int) -> Iterator[Lab]:
-    with tempfile.TemporaryDirectory(prefix="sysfleet-bench-") as folder:
-        with Lab.up(Path(folder) / "lab", hosts, templates=sample_folder("templates")) as lab:
-            yield lab
+    with (
+        tempfile.TemporaryDirectory(prefix="sysfleet-bench-") as folder,
+        Lab.up(Path(folder) / "lab", hosts, templates=sample_folder("templates")) as lab,
+    ):
+        yield lab
 
 
 def _measured(kind: str, project: Path, workers: int) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def _blocks(text: str) -> list[tuple[str, list[str]]]:
 
 
 def _table(found: dict[str, dict[str, Any]]) -> None:
-    print(f"\n{'':24} {'hosts':>6} {'s':>8} {'hosts/s':>8} {'controller':>11} {'hosts’ CPU':>11} {'peak':>9}")
+    print(f"\n{'':24} {'hosts':>6} {'s':>8} {'hosts/s':>8} {'controller':>11} {'hosts CPU':>11} {'peak':>9}")
     for kind, figures in found.items():
         print(
             f"{kind:24} {figures['hosts']:6} {figures['elapsed_s']:8.2f} {figures['hosts_per_s']:8.1f}"

@@ -63,9 +63,7 @@ def nine_values(port: int, shared: Shared) -> None:
 
 def programs(rounds: Mapping[int, Sequence[Sequence[bytes]]]) -> Callable[[int, Shared], None]:
     """Floor B: each port's own programs, one connection a round, one exec a program."""
-    uploads = {
-        port: [[upload(program, MARK) for program in each] for each in mine] for port, mine in rounds.items()
-    }
+    uploads = {port: [[upload(program, MARK) for program in each] for each in mine] for port, mine in rounds.items()}
 
     def send(port: int, shared: Shared) -> None:
         opened = []
@@ -95,7 +93,7 @@ def _drained(channel: paramiko.Channel) -> None:
 def every(ports: Sequence[int], workers: int, work: Callable[[int], None]) -> None:
     """Run the work for every port with so many threads."""
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
-    failed: list[BaseException] = []
+    failed: list[Exception] = []
     for port in ports:
         todo.put(port)
 
@@ -107,7 +105,7 @@ def every(ports: Sequence[int], workers: int, work: Callable[[int], None]) -> No
                 return
             try:
                 work(port)
-            except BaseException as error:
+            except Exception as error:
                 failed.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(min(workers, len(ports)))]
@@ -117,4 +115,3 @@ def every(ports: Sequence[int], workers: int, work: Callable[[int], None]) -> No
         thread.join()
     if failed:
         raise failed[0]
-

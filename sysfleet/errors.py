@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from typing_extensions import override
+
 
 class ExitCode(IntEnum):
     """The documented end of a command (DESIGN.md, 'Results')."""
@@ -61,6 +63,7 @@ class Problem:
     what: str
     hint: str | None = None
 
+    @override
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.what}" + (f" ({self.hint})" if self.hint else "")
@@ -76,6 +79,7 @@ class FleetError(Exception):
         self.message = message
         self.hint = hint
 
+    @override
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments do not survive the default protocol.
         return _rebuilt, (type(self), self.message, self.__dict__)
@@ -117,9 +121,7 @@ class SelectionError(SetupError):
 class HostError(FleetError):
     """One host failed in one phase; `evidence` is what the other side said, already cleaned."""
 
-    def __init__(
-        self, message: str, *, phase: str = "", hint: str | None = None, evidence: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, phase: str = "", hint: str | None = None, evidence: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.phase = phase
         self.evidence = evidence

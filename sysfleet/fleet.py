@@ -155,13 +155,13 @@ class Fleet:
             known_hosts=KnownHosts.load(known_hosts),
             identities=Identities.load(
                 identities,
-                passphrase=lambda path: passphrase,
+                passphrase=lambda _path: passphrase,
                 agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
             ),
             connect_timeout_s=ssh.connect_timeout_s,
             password=lambda target: self._password(target, password),
             privilege=privilege.method,
-            privilege_password=lambda target: privilege_password,
+            privilege_password=lambda _target: privilege_password,
         )
         user = ssh.user or self.environ.get("USER") or getpass.getuser()
         return Shared(access, user, lambda: secrets.token_hex(16))
@@ -206,7 +206,7 @@ class _Run:
         self, names: Sequence[str], *, survey: bool = False, prepared: Mapping[str, Prepared] | None = None
     ) -> dict[str, Finished]:
         """Run the task on these hosts; every one of them has an entry, whatever happened to it."""
-        job = self._job(survey, prepared or {})
+        job = self._job(prepared or {}, survey=survey)
         self._finished = {}
         runner = ThreadedRunner(
             workers=self._fleet.settings.run.workers,
@@ -220,7 +220,7 @@ class _Run:
                 self._finish(name, Finished(self._lost(name, job)), job)
         return dict(self._finished)
 
-    def _job(self, survey: bool, prepared: Mapping[str, Prepared]) -> Job:
+    def _job(self, prepared: Mapping[str, Prepared], *, survey: bool) -> Job:
         settings = self._fleet.settings
         return Job(
             command=self._command,

@@ -44,7 +44,7 @@ def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: f
     return Prepared(row, change, persist, reading.facts.uptime_s, read_at)
 
 
-def not_after(job: Job, prepared: Prepared, deadline: float) -> float:
+def not_after(prepared: Prepared, deadline: float) -> float:
     """The host's uptime after which a program must do nothing more: the uptime at our deadline."""
     return prepared.uptime_s + (deadline - prepared.read_at)
 
@@ -53,7 +53,7 @@ def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -
     """Write and read back. CHANGED when every value is as wanted; whatever was written is put back else."""
     if prepared.change is None:
         raise ValueError("nothing to change")
-    request = replace(prepared.change, not_after_s=not_after(job, prepared, deadline))
+    request = replace(prepared.change, not_after_s=not_after(prepared, deadline))
     record = _run(session, job, request, deadline)
     if record.state != "settled":
         return _row_of(record, prepared.row)
@@ -66,16 +66,14 @@ def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -
     return msgspec.structs.replace(settled_row(prepared.row, values), status=Status.CHANGED)
 
 
-def put_back(
-    session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float
-) -> HostOutcome:
+def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float) -> HostOutcome:
     """Write the old values again, after the file could not be put in place; the reason stays in the row."""
     if prepared.change is None:
         return row
     old = tuple((key, running.text or "") for key, running in prepared.change.compare if running.text is not None)
     request = replace(
         prepared.change,
-        not_after_s=not_after(job, prepared, deadline),
+        not_after_s=not_after(prepared, deadline),
         compare=(),
         settle=old,
         files_token="",
@@ -89,9 +87,7 @@ def put_back(
 
 
 def _run(session: Session, job: Job, request: ChangeRequest, deadline: float) -> ChangeRecord:
-    done = session.run(
-        change_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True
-    )
+    done = session.run(change_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
     return parse_change(done.stdout)
 
 

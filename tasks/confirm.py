@@ -22,14 +22,10 @@ _STATUS = {
 }
 
 
-def confirm(
-    session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float
-) -> HostOutcome:
+def confirm(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float) -> HostOutcome:
     """Check the values again and write the file; CHANGED, UNVERIFIED when a value had moved, or why not."""
-    request = replace(prepared.persist, not_after_s=not_after(job, prepared, deadline))
-    done = session.run(
-        persist_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True
-    )
+    request = replace(prepared.persist, not_after_s=not_after(prepared, deadline))
+    done = session.run(persist_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
     record = parse_persist(done.stdout)
     status = _STATUS[record.state]
     if status is not Status.CHANGED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from sysfleet.host import Facts
 from sysfleet.planning.scope import read_patterns
 from sysfleet.policy.entries import FleetInventory

@@ -92,9 +92,7 @@ def row_of_error(host: str, job: Job, error: Exception, phase: str) -> HostOutco
 
 def row_not_begun(host: str, job: Job, why: str) -> HostOutcome:
     """The row of a host that was never begun."""
-    return HostOutcome(
-        host=host, roles=job.roles[host], status=Status.SKIPPED, error=ErrorRecord("Skipped", "", why)
-    )
+    return HostOutcome(host=host, roles=job.roles[host], status=Status.SKIPPED, error=ErrorRecord("Skipped", "", why))
 
 
 def timed(row: HostOutcome, elapsed_s: float) -> HostOutcome:
@@ -181,5 +179,3 @@ def _unified(path: str, before: bytes | None, after: bytes | None) -> str:
 
 def _text_lines(content: bytes | None) -> list[str]:
     return content.decode("utf-8", "replace").splitlines() if content is not None else []
-
-

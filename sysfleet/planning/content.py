@@ -55,9 +55,7 @@ def settings_of(content: bytes | None) -> tuple[tuple[Key, str], ...]:
 
 def same_settings(one: bytes | None, other: bytes | None) -> bool:
     """Whether two files differ at most in comments and white space; such a difference is not drift."""
-    return one == other or (
-        (one is None) == (other is None) and settings_of(one) == settings_of(other)
-    )
+    return one == other or ((one is None) == (other is None) and settings_of(one) == settings_of(other))
 
 
 def is_ours(content: bytes) -> bool:

@@ -85,8 +85,8 @@ class Judge:
             if is_glob(wanted.pattern):
                 found.append(self._of_glob(wanted, own, live, written))
             else:
-                found.append(self._of_key(wanted, live.get(own[0]), missing.get(own[0]), own[0] in written))
-        found += [self._of_released(key, text, key in written) for key, text in released.items()]
+                found.append(self._of_key(wanted, live.get(own[0]), missing.get(own[0]), written=own[0] in written))
+        found += [self._of_released(key, text) for key, text in released.items()]
         return tuple(found)
 
     def refusals(self, settings: Sequence[SettingPlan]) -> list[str]:
@@ -106,21 +106,18 @@ class Judge:
                 if reason is not None and not self.accept_unknown:
                     unknown.setdefault(reason, setting.pattern)
         found += [
-            f'values at boot cannot be known ({reason}); set [boot] unknown = "accept" to go on'
-            for reason in unknown
+            f'values at boot cannot be known ({reason}); set [boot] unknown = "accept" to go on' for reason in unknown
         ]
         return found
 
-    def _of_key(self, wanted: Wanted, live: str | None, missing: str | None, written: bool) -> SettingPlan:
-        finding = self._finding(wanted.pattern, wanted.constraint, live, missing, written)
+    def _of_key(self, wanted: Wanted, live: str | None, missing: str | None, *, written: bool) -> SettingPlan:
+        finding = self._finding(wanted.pattern, wanted.constraint, missing, written=written)
         return _record(wanted, live, finding)
 
     def _of_glob(
         self, wanted: Wanted, keys: Sequence[Key], live: Mapping[Key, str], written: Collection[Key]
     ) -> SettingPlan:
-        findings = {
-            key: self._finding(key, wanted.constraint, live.get(key), None, key in written) for key in keys
-        }
+        findings = {key: self._finding(key, wanted.constraint, None, written=key in written) for key in keys}
         worst_of = worst({worst(set(finding.verdicts)) for finding in findings.values()})
         shown = next(f for f in findings.values() if worst(set(f.verdicts)) is worst_of)
         off = {
@@ -129,9 +126,9 @@ class Judge:
             if finding.is_drift
         }
         value = next(iter(live[key] for key in keys if key in live), None)
-        return _record(wanted, value, shown, off, any(f.is_drift for f in findings.values()))
+        return _record(wanted, value, shown, off, is_drift=any(f.is_drift for f in findings.values()))
 
-    def _of_released(self, key: Key, text: str | None, written: bool) -> SettingPlan:
+    def _of_released(self, key: Key, text: str | None) -> SettingPlan:
         running = self.reading.values.get(key, _ABSENT)
         winner = self.boot_then.winners.get(key)
         why = (
@@ -154,9 +151,7 @@ class Judge:
             is_drift=True,
         )
 
-    def _finding(
-        self, key: Key, constraint: Constraint, live: str | None, missing: str | None, written: bool
-    ) -> _Finding:
+    def _finding(self, key: Key, constraint: Constraint, missing: str | None, *, written: bool) -> _Finding:
         running = self.reading.values.get(key, _ABSENT)
         now, then = self.boot_now.winners.get(key), self.boot_then.winners.get(key)
         unknown = self._why_unknown(key, self.boot_now)
@@ -209,9 +204,7 @@ class Judge:
         return name not in (None, "all", "default") and not knows_globs(self.reading.facts.loader)
 
 
-def _absent(
-    running: Running, now: BootSetting | None, then: BootSetting | None, missing: str | None
-) -> _Finding:
+def _absent(running: Running, now: BootSetting | None, then: BootSetting | None, missing: str | None) -> _Finding:
     why = missing or "not there"
     harmless = why.startswith("no interface")
     drift = why.startswith("module")
@@ -241,6 +234,7 @@ def _record(
     live: str | None,
     finding: _Finding,
     interfaces: Mapping[str, str] | None = None,
+    *,
     is_drift: bool | None = None,
 ) -> SettingPlan:
     verdict = worst(set(finding.verdicts))

@@ -190,9 +190,7 @@ def _files_with(files: Sequence[SourceFile], path: str, content: bytes | None) -
     return others if content is None else (*others, SourceFile(path, content, None))
 
 
-def _lines(
-    draft: _Draft, own: Mapping[Key, str], others: _Others
-) -> tuple[list[tuple[Wanted, str]], dict[Key, str]]:
+def _lines(draft: _Draft, own: Mapping[Key, str], others: _Others) -> tuple[list[tuple[Wanted, str]], dict[Key, str]]:
     """The lines of our file, and why wanted keys that do not exist are not there."""
     globs_known = knows_globs(draft.reading.facts.loader)
     lines: list[tuple[Wanted, str]] = []

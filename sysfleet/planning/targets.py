@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -87,9 +87,7 @@ def _kept(constraint: Constraint, key: Key, running: str | None) -> str | None:
     return running if running is not None and meets(constraint, key, running) else None
 
 
-def _bounded(
-    constraint: Constraint, key: Key, running: str | None, own: str | None, others: str | None
-) -> Choice:
+def _bounded(constraint: Constraint, key: Key, running: str | None, own: str | None, others: str | None) -> Choice:
     if others is not None and meets(constraint, key, others):
         return Choice(_kept(constraint, key, running) or others, None)
     kept = [text for text in (own, running) if text is not None and meets(constraint, key, text)]
@@ -105,7 +103,5 @@ def chosen_lines(
     for wanted in policy.wanted:
         running = None if is_glob(wanted.pattern) else reading.text(wanted.pattern)
         rival = None if wanted.constraint.kind is Kind.VALUE else others(wanted.pattern)
-        chosen.append(
-            (wanted, choose(wanted.constraint, wanted.pattern, running, own.get(wanted.pattern), rival))
-        )
+        chosen.append((wanted, choose(wanted.constraint, wanted.pattern, running, own.get(wanted.pattern), rival)))
     return chosen

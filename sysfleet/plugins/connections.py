@@ -44,6 +44,7 @@ class ParamikoConnection:
         configuration: Config | None = None,
     ) -> None:
         """Connect, verify the host's key and log in, by `extras["deadline"]` (time.monotonic) at the latest."""
+        del password, platform  # a password is asked for only when no key will do: `Access.password`
         if configuration is None or hostname is None:
             raise ValueError("a connection needs a host name and Nornir's configuration")
         shared: Shared = configuration.user_defined[SHARED]

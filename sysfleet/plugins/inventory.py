@@ -41,7 +41,8 @@ class SysfleetInventory:
         entry = self._fleet.hosts[name]
         way = self._fleet.connection_of(name, self._connection)
         password = way.password.reveal() if way.password is not None else None
-        resolved = ConnectionOptions(way.hostname, way.port, way.username, password, way.platform, dict(way.extras or {}))
+        extras = dict(way.extras or {})
+        resolved = ConnectionOptions(way.hostname, way.port, way.username, password, way.platform, extras)
         return Host(
             name=name,
             hostname=way.hostname,

@@ -229,7 +229,8 @@ def test_a_loader_that_is_switched_off_is_drift_unless_accepted() -> None:
 
 
 def test_a_one_way_value_is_refused() -> None:
-    plan = make_plan(policy(wanted("kernel.kexec_load_disabled", "1")), reading({"kernel.kexec_load_disabled": "0"}), OPTIONS)
+    host = reading({"kernel.kexec_load_disabled": "0"})
+    plan = make_plan(policy(wanted("kernel.kexec_load_disabled", "1")), host, OPTIONS)
     assert plan.refusals == ("kernel.kexec_load_disabled = 1 cannot be taken back before a reboot",)
 
 
