@@ -21,6 +21,7 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _LONGEST_NUMBER = 64
+_NEAR = 0.5  # so that two letters the wrong way round are near, in names as short as `db`
 Field = tuple[str, int, Node]
 """A key's text, its line, and its value."""
 
@@ -72,9 +73,7 @@ def fields(node: Node, findings: Findings, what: str) -> list[Field]:
             merged += value.items if isinstance(value, Sequence) else [value]
         elif key.text in found:
             first = found[key.text][1]
-            findings.add(
-                key.line, f"{key.text!r} stands twice in {what}", f"it stands on line {first} already"
-            )
+            findings.add(key.line, f"{key.text!r} stands twice in {what}", f"it stands on line {first} already")
         else:
             found[key.text] = (key.text, key.line, value)
     for other in merged:
@@ -109,7 +108,7 @@ def known_fields(
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """`did you mean …?`, or what there is, or None where there is nothing."""
     names = list(known)
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(name, names, n=1, cutoff=_NEAR)
     if close:
         return f"did you mean {close[0]}?"
     if not names:

@@ -14,6 +14,7 @@ from sysfleet.selection.candidate import Candidate, values_of
 from sysfleet.selection.expression import Selection, Term, parse
 
 _FEW = 10
+_NEAR = 0.5  # so that two letters the wrong way round are near, in names as short as `db`
 _DIGITS = frozenset("0123456789")
 
 
@@ -48,7 +49,7 @@ def _why_none(selection: Selection, everyone: Sequence[Candidate]) -> str | None
         values = sorted({value for each in everyone for value in values_of(each, term.field)})
         if not values:
             names = sorted({name for each in everyone for name in each.data} | {"name", "role", "group"})
-            near = get_close_matches(term.field, names, n=1)
+            near = get_close_matches(term.field, names, n=1, cutoff=_NEAR)
             return f"no host has {term.field}" + (f"; did you mean {near[0]}?" if near else "")
         what = "host" if term.field == "name" else term.field
         return f"no {what} is called {term.pattern}" + _instead(term, values)
@@ -56,7 +57,7 @@ def _why_none(selection: Selection, everyone: Sequence[Candidate]) -> str | None
 
 
 def _instead(term: Term, values: Sequence[str]) -> str:
-    near = get_close_matches(term.pattern, values, n=1)
+    near = get_close_matches(term.pattern, values, n=1, cutoff=_NEAR)
     if near:
         return f"; did you mean {near[0]}?"
     return f"; there are {', '.join(values)}" if len(values) <= _FEW and term.field != "name" else ""

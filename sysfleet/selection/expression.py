@@ -154,9 +154,7 @@ class _Parser:
             return self.take()[1:-1], True
         text = self.tokens[self.at][1]
         if found := _NUMBER_RANGE.search(text):
-            self.refuse(
-                f"{found[0]} stands for one character", "write web[1-9] | web1[0-2] for web1 to web12"
-            )
+            self.refuse(f"{found[0]} stands for one character", "write web[1-9] | web1[0-2] for web1 to web12")
         if "[" in _CLASS.sub("", text):
             self.refuse("a bracket is not closed")
         return self.take(), not re.search(r"[*?\[]", text)

@@ -34,6 +34,10 @@ def test_an_unknown_group() -> None:
     assert shown == "inventory/hosts.yaml:4: web1: there is no group 'wbe' (did you mean web?)"
 
 
+def test_two_letters_the_wrong_way_round() -> None:
+    assert problem_of("a: {groups: [bd]}").endswith("(did you mean db?)")
+
+
 def test_an_unknown_parent_group() -> None:
     shown = problem_of("", "web: {}\nedge:\n  groups: [wb]\n")
     assert shown == "inventory/groups.yaml:3: edge: there is no group 'wb' (did you mean web?)"
@@ -164,13 +168,9 @@ def test_a_name_that_cannot_be_one(name: str) -> None:
 
 def test_a_name_that_is_no_text() -> None:
     assert (
-        problem_of("? [a]\n: {}\n")
-        == "inventory/hosts.yaml:1: the file has a name that is a list (a name is a text)"
+        problem_of("? [a]\n: {}\n") == "inventory/hosts.yaml:1: the file has a name that is a list (a name is a text)"
     )
-    assert (
-        problem_of("~: {}\n")
-        == "inventory/hosts.yaml:1: the file has a name that is empty (a name is a text)"
-    )
+    assert problem_of("~: {}\n") == "inventory/hosts.yaml:1: the file has a name that is empty (a name is a text)"
 
 
 def test_groups_in_each_other() -> None:

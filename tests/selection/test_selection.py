@@ -113,6 +113,7 @@ def test_a_mistake_is_shown_at_its_place(expression: str, position: int, what: s
     ("expression", "hint"),
     [
         ("role=wbe", "no role is called wbe; did you mean web?"),
+        ("role=bd", "no role is called bd; did you mean db?"),
         ("role=router", "no role is called router; there are db, web"),
         ("sit=ams", "no host has sit; did you mean site?"),
         ("site=amt", "no site is called amt; did you mean ams?"),
