@@ -7,6 +7,8 @@ from dataclasses import replace
 from sysfleet.lab.spec import HostSpec
 
 ROLES = ("web", "db", "router", "bastion")
+# A router forwards before anybody hardens it; switching it on is what a host may lose its routes by.
+_VALUES = {"router": {"net.ipv6.conf.all.forwarding": "1"}}
 
 
 def standard_hosts(number: int) -> list[HostSpec]:
@@ -14,7 +16,7 @@ def standard_hosts(number: int) -> list[HostSpec]:
     hosts = []
     for index in range(number):
         role = ROLES[index % len(ROLES)]
-        hosts.append(HostSpec(f"{role}{index // len(ROLES) + 1}", groups=(role,)))
+        hosts.append(HostSpec(f"{role}{index // len(ROLES) + 1}", groups=(role,), values=_VALUES.get(role, {})))
     return hosts
 
 
