@@ -46,6 +46,14 @@ _GRACE_S = 5.0  # what hosts that are not in change get after an interrupt
 
 
 @dataclass(frozen=True, slots=True)
+class Risks:
+    """What a person allows for one run: keys that cannot be put back, and keys whose old number does not suffice."""
+
+    one_way: bool = False
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """One project, read and validated; nothing is contacted before a verb is called."""
 
@@ -55,6 +63,7 @@ class Fleet:
     rendering: Rendering
     environ: Mapping[str, str]
     reporter: Reporter
+    risks: Risks = Risks()
 
     @classmethod
     def open(
@@ -64,6 +73,7 @@ class Fleet:
         *,
         environ: Mapping[str, str],
         reporter: Reporter | None = None,
+        risks: Risks = Risks(),
     ) -> Fleet:
         """Read a project folder; SetupError with every problem in it."""
         if settings is None:
@@ -75,7 +85,7 @@ class Fleet:
         hosts, groups, defaults = (_text(project / name) for name in names)
         inventory = parse_inventory(hosts, groups, defaults, known_roles=templates.roles, files=names)
         rendering = Rendering(inventory, templates, settings.file.interfaces)
-        return cls(project, settings, inventory, rendering, environ, reporter or Silent())
+        return cls(project, settings, inventory, rendering, environ, reporter or Silent(), risks)
 
     def selected(self, limit: str | None = None) -> list[HostEntry]:
         """The hosts that a `--limit` expression selects, in natural order; SelectionError where none is."""
@@ -229,7 +239,7 @@ class _Run:
             roles={name: self._fleet.inventory.hosts[name].roles for name in self.names},
             patterns=self._fleet.rendering.patterns,
             policy=self._fleet.rendering.policy,
-            options=options_of(settings),
+            options=options_of(settings, self._fleet.risks),
             progress=self._progress,
             clock=time.monotonic,
             deadline_s=settings.run.deadline_s,
@@ -307,13 +317,15 @@ class _Run:
         self._journal.close()
 
 
-def options_of(settings: Settings) -> Options:
-    """What planning needs to know of the settings."""
+def options_of(settings: Settings, risks: Risks = Risks()) -> Options:
+    """What planning needs to know of the settings and of what is allowed."""
     return Options(
         path=settings.file.path,
         comments=settings.file.comments,
         foreign=settings.file.foreign_interfaces,
         accept_unknown_boot=settings.boot.unknown == "accept",
+        allow_one_way=risks.one_way,
+        allow_destructive=risks.destructive,
     )
 
 

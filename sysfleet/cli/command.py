@@ -93,9 +93,7 @@ def parse(parser: Parser, argv: Sequence[str], given: argparse.Namespace) -> arg
     return options
 
 
-def epilog(
-    codes: Iterable[ExitCode], examples: Iterable[str], meanings: dict[ExitCode, str] | None = None
-) -> str:
+def epilog(codes: Iterable[ExitCode], examples: Iterable[str], meanings: dict[ExitCode, str] | None = None) -> str:
     """What every help text ends with."""
     said = MEANINGS | (meanings or {})
     lines = ["exit codes:", *(f"  {code:<4} {said[code]}" for code in codes), "", "examples:"]
@@ -105,9 +103,7 @@ def epilog(
 def _one_of(title: str, names: Sequence[str]) -> Callable[[str], str]:
     def chosen(text: str) -> str:
         if text not in names:
-            raise UsageError(
-                f"unknown {title} {text}", hint=_meant(text, names) or f"one of {', '.join(names)}"
-            )
+            raise UsageError(f"unknown {title} {text}", hint=_meant(text, names) or f"one of {', '.join(names)}")
         return text
 
     return chosen

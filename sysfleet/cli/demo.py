@@ -24,9 +24,7 @@ class _Step(NamedTuple):
 _STORY = (
     _Step("read every host and compare: drift, and nothing is written", ("check",), ExitCode.DRIFT),
     _Step("the dry run: every change, and the file for the next boot", ("plan",), ExitCode.DRIFT),
-    _Step(
-        "change, read back, prove over a new connection, then write the file", ("apply", "--yes"), ExitCode.OK
-    ),
+    _Step("change, read back, prove over a new connection, then write the file", ("apply", "--yes"), ExitCode.OK),
     _Step("look again: every host is as wanted, now and at the next boot", ("check",), ExitCode.OK),
 )
 

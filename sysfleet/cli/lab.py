@@ -36,9 +36,7 @@ def _declare_up(parser: ArgumentParser) -> None:
         default=6,
         help="hosts, in turn web, db, router, bastion (default: 6)",
     )
-    number.add_argument(
-        "--mixed", action="store_true", help="fifty hosts, some large, old or silent (default: off)"
-    )
+    number.add_argument("--mixed", action="store_true", help="fifty hosts, some large, old or silent (default: off)")
     parser.add_argument(
         "--mode",
         choices=("auto", "namespaces", "folder"),
@@ -60,9 +58,7 @@ def _declare_up(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--interfaces", metavar="N", type=int, default=1, help="interfaces of a host besides lo (default: 1)"
     )
-    parser.add_argument(
-        "--drop-ins", metavar="N", type=int, default=0, help="files in a host's sysctl.d (default: 0)"
-    )
+    parser.add_argument("--drop-ins", metavar="N", type=int, default=0, help="files in a host's sysctl.d (default: 0)")
 
 
 def _declare_restart(parser: ArgumentParser) -> None:
@@ -136,10 +132,7 @@ def _status(options: Namespace, terminal: Terminal) -> ExitCode:
     lab = Lab.load(options.dir)
     states = lab.status()
     heads = [Column("host"), Column("state"), Column("port", right=True), Column("boot id"), Column("error")]
-    rows = [
-        [found.name, found.state, str(found.port), found.boot_id, printable(found.error or "")]
-        for found in states
-    ]
+    rows = [[found.name, found.state, str(found.port), found.boot_id, printable(found.error or "")] for found in states]
     lines = [*columns(heads, rows, terminal.width()), "", kind_of(lab)]
     terminal.show("".join(f"{line}\n" for line in lines))
     return ExitCode.OK if all(found.state == "up" for found in states) else ExitCode.HOST_FAILED

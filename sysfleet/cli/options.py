@@ -82,6 +82,21 @@ def add_run(parser: ArgumentParser) -> None:
     add_loudness(parser)
 
 
+def add_risks(parser: ArgumentParser) -> None:
+    """`--allow-one-way` and `--allow-destructive`."""
+    parser.add_argument(
+        "--allow-one-way",
+        action="store_true",
+        help="also keys that only a reboot sets back (default: hosts that need one are blocked)",
+    )
+    parser.add_argument(
+        "--allow-destructive",
+        action="store_true",
+        help="also keys whose old value does not bring back what the new one destroys, such as routes"
+        " (default: hosts that need one are blocked)",
+    )
+
+
 def add_loudness(parser: ArgumentParser) -> None:
     """`--verbose` and `--quiet`."""
     loudness = parser.add_mutually_exclusive_group()

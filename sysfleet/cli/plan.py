@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from functools import partial
 
 from sysfleet.cli import check
 from sysfleet.cli.command import Command
-from sysfleet.cli.options import add_run
+from sysfleet.cli.options import add_risks, add_run
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
+
+
+def declare(parser: ArgumentParser) -> None:
+    """The options of a run, and what is allowed."""
+    add_run(parser)
+    add_risks(parser)
 
 
 def run(options: Namespace, terminal: Terminal) -> ExitCode:
@@ -29,7 +35,7 @@ COMMAND = Command(
     name="plan",
     summary="the dry run: every change, the file's diff, hazards",
     examples=("sysfleet plan", "sysfleet plan --limit web1 --color never"),
-    declare=add_run,
+    declare=declare,
     run=run,
     codes=check.COMMAND.codes,
     meanings=((ExitCode.DRIFT, "something would change, nothing written"),),

@@ -49,9 +49,7 @@ def top_parser() -> Parser:
         prog="sysfleet",
         usage="sysfleet [--project DIR] COMMAND [OPTION …]",
         description="Hardens kernel parameters (sysctl) on many Linux hosts over SSH, without an agent.",
-        epilog=epilog(
-            ExitCode, ("sysfleet check --limit 'role=web & !web9'", "sysfleet --project fleet apply")
-        ),
+        epilog=epilog(ExitCode, ("sysfleet check --limit 'role=web & !web9'", "sysfleet --project fleet apply")),
     )
     add_project(parser, default=Path())
     parser.add_argument("--version", action="version", version=f"sysfleet {__version__}")

@@ -19,7 +19,7 @@ _FLAGS = {"workers": "run.workers", "deadline": "run.deadline_s"}
 
 def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None = None) -> Fleet:
     """The fleet of the project that the options name; SetupError where there is none."""
-    from sysfleet.fleet import Fleet
+    from sysfleet.fleet import Fleet, Risks
 
     project = project_folder(options)
     return Fleet.open(
@@ -27,6 +27,10 @@ def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None
         settings_of(options, project),
         environ=terminal.environ,
         reporter=reporter or Silent(),
+        risks=Risks(
+            one_way=getattr(options, "allow_one_way", False),
+            destructive=getattr(options, "allow_destructive", False),
+        ),
     )
 
 

@@ -13,9 +13,7 @@ from sysfleet.report.table import errors, summary, table
 Below = Callable[[Sequence[HostOutcome]], str]
 
 
-def show_report(
-    report: FleetReport, options: Namespace, terminal: Terminal, below: Below | None = None
-) -> ExitCode:
+def show_report(report: FleetReport, options: Namespace, terminal: Terminal, below: Below | None = None) -> ExitCode:
     """Write the report, with what stands below its table, and give back its exit code."""
     if options.format == "json":
         terminal.show(to_json(report).decode() + "\n")
