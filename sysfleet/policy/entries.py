@@ -98,11 +98,7 @@ class FleetInventory:
     def connection_of(self, host: str, kind: str | None = None) -> ConnectionEntry:
         """How to reach the host, inheritance resolved as Nornir does; the host's name is its last address."""
         lineage = self.lineage(host)
-        own = (
-            []
-            if kind is None
-            else [each for entry in lineage if (each := entry.connection_options.get(kind))]
-        )
+        own = [] if kind is None else [each for entry in lineage if (each := entry.connection_options.get(kind))]
 
         def first(name: str) -> Any:
             said = (getattr(entry, name) for entry in (*own, *lineage))
@@ -119,7 +115,4 @@ class FleetInventory:
 
     def candidates(self) -> list[Candidate]:
         """Every host as the `--limit` language sees it, in the order of the file."""
-        return [
-            Candidate(name, entry.ancestors, entry.roles, self.data_of(name))
-            for name, entry in self.hosts.items()
-        ]
+        return [Candidate(name, entry.ancestors, entry.roles, self.data_of(name)) for name, entry in self.hosts.items()]

@@ -63,9 +63,7 @@ class Draft:
     roles: list[tuple[str, int]] = field(default_factory=list)
 
 
-def read_entry(
-    name: str, line: int, node: Node, findings: Findings, layer: Layer, allowed: tuple[str, ...]
-) -> Draft:
+def read_entry(name: str, line: int, node: Node, findings: Findings, layer: Layer, allowed: tuple[str, ...]) -> Draft:
     """The draft of one entry; every problem in it is noted."""
     draft = Draft(name, line)
     what = name if layer is Layer.DEFAULTS else f"{layer} {name}"
@@ -130,9 +128,7 @@ def _interfaces(node: Node, findings: Findings, what: str) -> list[str]:
         if _INTERFACE.fullmatch(name):
             good.append(name)
         else:
-            findings.add(
-                line, f"{name!r} in interfaces of {what} is no interface", "write a name as eth0, or eth*"
-            )
+            findings.add(line, f"{name!r} in interfaces of {what} is no interface", "write a name as eth0, or eth*")
     return good
 
 
@@ -145,9 +141,7 @@ def _connections(node: Node, findings: Findings, what: str) -> Mapping[str, Conn
             if is_null(part):
                 continue
             if key == "extras":
-                known[key] = {
-                    name: plain(each, findings, name) for name, _, each in fields(part, findings, place)
-                }
+                known[key] = {name: plain(each, findings, name) for name, _, each in fields(part, findings, place)}
             else:
                 known[key] = _login_field(key, part, findings, place)
         found[kind] = ConnectionEntry(**known)
@@ -162,9 +156,7 @@ def _login_field(key: str, node: Node, findings: Findings, what: str) -> Any:
         return text
     if key == "password":
         return Secret(text)
-    form, hint = (
-        (_ADDRESS, _address_hint(text)) if key == "hostname" else (_LOGIN, "a login has no white space")
-    )
+    form, hint = (_ADDRESS, _address_hint(text)) if key == "hostname" else (_LOGIN, "a login has no white space")
     if not form.fullmatch(text) or (key == "hostname" and re.fullmatch(r"[^:]+:\d*", text)):
         findings.add(node.line, f"{key} of {what} is {text!r}", hint)
         return None

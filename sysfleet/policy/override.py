@@ -65,9 +65,7 @@ def _rule(pattern: Key, node: Node, origin: Origin, findings: Findings) -> Rule 
         text = _value(pattern, Kind.VALUE, node, findings)
         return None if text is None else Rule(pattern, Constraint(Kind.VALUE, (text,)), origin)
     before = len(findings.problems)
-    given = {
-        name: (line, value) for name, line, value in known_fields(node, findings, pattern, _FIELDS, _meant)
-    }
+    given = {name: (line, value) for name, line, value in known_fields(node, findings, pattern, _FIELDS, _meant)}
     kinds = [name for name in _CONSTRAINTS if name in given]
     constraint = None
     if len(kinds) == 1:
@@ -154,9 +152,7 @@ def _date(pattern: Key, node: Node, findings: Findings) -> dt.date | None:
         why = "not a date"
     except ValueError:
         why = "a day that there is not"
-    findings.add(
-        node.line, f"{pattern}: expires is {kind_of(node)}, {why}", "write YYYY-MM-DD, as 2027-03-31"
-    )
+    findings.add(node.line, f"{pattern}: expires is {kind_of(node)}, {why}", "write YYYY-MM-DD, as 2027-03-31")
     return None
 
 
@@ -170,8 +166,6 @@ def _citations(pattern: Key, node: Node, findings: Findings) -> tuple[str, ...]:
 
 def _note(node: Node, findings: Findings, what: str) -> str | None:
     if isinstance(node, Scalar) and meaning(node) in _REFUSED:
-        findings.add(
-            node.line, f"{what} is {kind_of(node)}", "write a text; in quotes if it must be this one"
-        )
+        findings.add(node.line, f"{what} is {kind_of(node)}", "write a text; in quotes if it must be this one")
         return None
     return text_of(node, findings, what)

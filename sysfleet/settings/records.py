@@ -41,9 +41,7 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
     connection: Annotated[
         Literal["paramiko", "netmiko", "openssh"], _setting("what speaks SSH; only paramiko is there yet")
     ] = "paramiko"
-    user: Annotated[_Login | None, _setting("login where the inventory names none", kind="a login name")] = (
-        None
-    )
+    user: Annotated[_Login | None, _setting("login where the inventory names none", kind="a login name")] = None
     identity_files: Annotated[
         tuple[_Text, ...],
         _setting(
@@ -85,9 +83,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """How much at once, and for how long."""
 
     workers: Annotated[int, _setting("hosts worked on at the same time", unit="hosts", ge=1, le=1000)] = 50
-    deadline_s: Annotated[
-        float, _setting("longest time for one host, end to end", unit="s", gt=0, le=_DAY_S)
-    ] = 60.0
+    deadline_s: Annotated[float, _setting("longest time for one host, end to end", unit="s", gt=0, le=_DAY_S)] = 60.0
     confirm_timeout_s: Annotated[
         float,
         _setting("how long a host waits for the proof over a new connection", unit="s", gt=0, le=_HOUR_S),
@@ -97,9 +93,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class File(msgspec.Struct, frozen=True, kw_only=True):
     """The file that holds the settings on a host, and the interfaces it may name."""
 
-    path: Annotated[
-        _File, _setting("the file on the host", kind="an absolute path under /etc that ends in .conf")
-    ] = "/etc/sysctl.d/99-zz-sysfleet.conf"
+    path: Annotated[_File, _setting("the file on the host", kind="an absolute path under /etc that ends in .conf")] = (
+        "/etc/sysctl.d/99-zz-sysfleet.conf"
+    )
     comments: Annotated[
         Literal["none", "short", "full"], _setting("how much of each setting's story stands above it")
     ] = "short"
@@ -129,9 +125,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """Where the index of past runs lies."""
 
-    url: Annotated[
-        _Text | None, _setting("database of runs; empty: a file beside the journal", kind="a URL")
-    ] = None
+    url: Annotated[_Text | None, _setting("database of runs; empty: a file beside the journal", kind="a URL")] = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,18 +139,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: Store = Store()
 
 
-def identity_paths(
-    ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]
-) -> tuple[Path, ...]:
+def identity_paths(ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]) -> tuple[Path, ...]:
     """The private keys to offer: those set, relative to the project, else the usual ones that exist."""
     if ssh.identity_files:
         return tuple(_resolved(name, home, project) for name in ssh.identity_files)
     return tuple(path for name in DEFAULT_IDENTITIES if exists(path := home / ".ssh" / name))
 
 
-def known_hosts_paths(
-    ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]
-) -> tuple[Path, ...]:
+def known_hosts_paths(ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]) -> tuple[Path, ...]:
     """The files of host keys: those set, relative to the project, else the usual ones that exist."""
     if ssh.known_hosts:
         return tuple(_resolved(name, home, project) for name in ssh.known_hosts)

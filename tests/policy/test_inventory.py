@@ -193,9 +193,7 @@ def test_connections_are_inherited_and_a_name_is_the_last_address() -> None:
 
 def test_options_of_one_connection_beat_what_holds_for_all() -> None:
     hosts = "a: {port: 22, connection_options: {x: {port: 23, password: p, extras: {depth: 1}}}}"
-    inventory = read(
-        hosts, "", "connection_options: {x: {username: low, extras: {no: 1}}, y: {username: other}}"
-    )
+    inventory = read(hosts, "", "connection_options: {x: {username: low, extras: {no: 1}}, y: {username: other}}")
     way = inventory.connection_of("a", "x")
     assert (way.port, way.username, way.extras) == (23, "low", {"depth": 1})
     assert inventory.connection_of("a", "y").username == "other"
@@ -203,9 +201,7 @@ def test_options_of_one_connection_beat_what_holds_for_all() -> None:
 
 
 def test_no_password_shows_in_any_representation() -> None:
-    inventory = read(
-        "a: {password: hunter2, connection_options: {x: {password: hunter2, extras: {secret: hunter2}}}}"
-    )
+    inventory = read("a: {password: hunter2, connection_options: {x: {password: hunter2, extras: {secret: hunter2}}}}")
     assert inventory.hosts["a"].password == Secret("hunter2")
     assert "hunter2" not in f"{inventory!r} {inventory.hosts['a'].password}"
 
@@ -228,9 +224,7 @@ def test_empty_files_are_no_problem(empty: str) -> None:
 
 
 def test_scalars_of_data_mean_what_yaml_1_2_says() -> None:
-    data = (
-        "{a: yes, b: 010, c: 10:20, d: true, e: ~, f: 1.5, g: '1', h: 2027-03-31, i: [0x10, {j: 1}], k: .inf}"
-    )
+    data = "{a: yes, b: 010, c: 10:20, d: true, e: ~, f: 1.5, g: '1', h: 2027-03-31, i: [0x10, {j: 1}], k: .inf}"
     assert read(f"a: {{data: {data}}}").hosts["a"].data == {
         "a": "yes",
         "b": 10,
@@ -258,8 +252,7 @@ def test_anchors_and_merges_are_followed() -> None:
 
 def test_the_sample_fleet_holds() -> None:
     texts = [
-        (ROOT / "inventory" / f"{name}.yaml").read_text(encoding="utf-8")
-        for name in ("hosts", "groups", "defaults")
+        (ROOT / "inventory" / f"{name}.yaml").read_text(encoding="utf-8") for name in ("hosts", "groups", "defaults")
     ]
     templates = {path.name.removesuffix(".conf.j2") for path in (ROOT / "templates").glob("*.conf.j2")}
     inventory = parse_inventory(*texts, known_roles=templates)
@@ -319,9 +312,7 @@ def test_cycles_are_found_where_a_group_is_above_itself_and_only_there(parents: 
     found = cycles(parents)
     assert bool(found) == any(above_itself(name) for name in parents)
     for cycle in found:
-        assert all(
-            parent in parents[name] for name, parent in zip(cycle, (*cycle[1:], cycle[0]), strict=True)
-        )
+        assert all(parent in parents[name] for name, parent in zip(cycle, (*cycle[1:], cycle[0]), strict=True))
 
 
 def test_a_ladder_of_shared_parents_is_walked_once() -> None:
