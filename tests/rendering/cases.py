@@ -12,9 +12,7 @@ from sysfleet.host import Facts
 from sysfleet.policy.rule import Rule
 from sysfleet.rendering import Templates, TemplateVariables
 
-FACTS = Facts(
-    hostname="web1", kernel="6.1.0", distribution="debian", memory_kib=4096, interfaces=("lo", "eth0")
-)
+FACTS = Facts(hostname="web1", kernel="6.1.0", distribution="debian", memory_kib=4096, interfaces=("lo", "eth0"))
 
 
 def variables(
@@ -23,16 +21,12 @@ def variables(
     return TemplateVariables(host=host, facts=facts, data=data or {}, **others)
 
 
-def rules(
-    base: str, others: Mapping[str, str] | None = None, name: str = "base", **given: Any
-) -> tuple[Rule, ...]:
+def rules(base: str, others: Mapping[str, str] | None = None, name: str = "base", **given: Any) -> tuple[Rule, ...]:
     """The rules of one template of a project of a few."""
     return Templates({"base.conf.j2": base, **(others or {})}).evaluate(name, variables(**given))
 
 
-def problems(
-    base: str, others: Mapping[str, str] | None = None, name: str = "base", **given: Any
-) -> list[Problem]:
+def problems(base: str, others: Mapping[str, str] | None = None, name: str = "base", **given: Any) -> list[Problem]:
     """What is wrong with a project of a few templates."""
     with pytest.raises(TemplateError) as caught:
         rules(base, others, name, **given)

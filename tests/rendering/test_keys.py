@@ -59,9 +59,7 @@ _NAMES = st.sampled_from(["all", "default", "eth0", "en*"])
 _LEAVES = st.sampled_from(["rp_filter", "log_martians", "accept_redirects"])
 _LINES = st.one_of(
     st.tuples(_NAMES, _LEAVES).map(lambda at: f"net.ipv4.conf.{at[0]}.{at[1]} = 1"),
-    _LEAVES.map(
-        lambda leaf: f"{{% for n in data.names %}}\nnet.ipv4.conf.{{{{ n }}}}.{leaf} = 1\n{{% endfor %}}"
-    ),
+    _LEAVES.map(lambda leaf: f"{{% for n in data.names %}}\nnet.ipv4.conf.{{{{ n }}}}.{leaf} = 1\n{{% endfor %}}"),
     _LEAVES.map(lambda leaf: f"net.ipv4.conf.{{% if data.a %}}all{{% else %}}lo{{% endif %}}.{leaf} = 1"),
     _LEAVES.map(lambda leaf: f"{{{{ setting('net.ipv4.conf.' ~ data.name ~ '.{leaf}', 1) }}}}"),
 )

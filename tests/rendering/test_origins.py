@@ -19,9 +19,7 @@ def test_a_plain_line_and_a_call_know_their_lines() -> None:
 
 
 def test_every_turn_of_a_loop_has_the_line_inside_the_loop() -> None:
-    found = rules(
-        "{% for n in ['a', 'b'] %}\n\nnet.ipv4.conf.{{ n }}.rp_filter = 1\n{% endfor %}\nvm.swappiness = 1\n"
-    )
+    found = rules("{% for n in ['a', 'b'] %}\n\nnet.ipv4.conf.{{ n }}.rp_filter = 1\n{% endfor %}\nvm.swappiness = 1\n")
     assert places(found) == [
         ("net.ipv4.conf.a.rp_filter", BASE, 3),
         ("net.ipv4.conf.b.rp_filter", BASE, 3),
@@ -43,9 +41,7 @@ def test_a_tag_over_several_lines_does_not_move_what_follows() -> None:
 
 
 def test_a_key_that_begins_with_an_expression_has_the_expressions_line() -> None:
-    text = (
-        "{% set keys = ['vm.swappiness', 'kernel.sysrq'] %}\n{% for k in keys %}\n{{ k }} = 1\n{% endfor %}\n"
-    )
+    text = "{% set keys = ['vm.swappiness', 'kernel.sysrq'] %}\n{% for k in keys %}\n{{ k }} = 1\n{% endfor %}\n"
     assert places(rules(text)) == [("vm.swappiness", BASE, 3), ("kernel.sysrq", BASE, 3)]
 
 
@@ -87,11 +83,18 @@ def test_what_a_role_extends_keeps_the_layer_base_also_through_an_include() -> N
     ]
 
 
+def test_what_base_includes_after_a_roles_block_is_still_base() -> None:
+    base = "{% block b %}{% endblock %}{% include '_net.j2' %}"
+    others = {
+        "_net.j2": "net.ipv4.tcp_sack = 1\n",
+        "web.conf.j2": "{% extends 'base.conf.j2' %}{% block b %}\nkernel.sysrq = 0\n{% endblock %}",
+    }
+    assert [rule.origin.layer for rule in rules(base, others, "web")] == [Layer.ROLE, Layer.BASE]
+
+
 def test_a_macro_of_several_lines_has_its_own_lines() -> None:
     macro = "{% macro off(name) %}\n\nnet.ipv4.conf.{{ name }}.accept_redirects = 0\n{% endmacro %}\n"
-    found = rules(
-        "\n{% import '_m.j2' as m %}\n{{ m.off('all') }}\n{{ m.off('default') }}\n", {"_m.j2": macro}
-    )
+    found = rules("\n{% import '_m.j2' as m %}\n{{ m.off('all') }}\n{{ m.off('default') }}\n", {"_m.j2": macro})
     assert {(file, line) for _, file, line in places(found)} == {("_m.j2", 3)}
 
 
@@ -110,11 +113,9 @@ def test_text_that_was_set_aside_is_as_written_and_compares_as_written() -> None
     assert places(rules(text)) == [("vm.a", BASE, 6)]
 
 
-def test_a_filtered_block_keeps_its_text() -> None:
-    assert (
-        places(rules("{% filter replace('X', 'swappiness') %}\nvm.X = 1\n{% endfilter %}\n"))[0][0]
-        == "vm.swappiness"
-    )
+def test_a_filtered_block_keeps_its_text_and_has_the_line_where_it_begins() -> None:
+    text = "kernel.sysrq = 0\n\n{% filter replace('X', 'swappiness') %}\nvm.X = 1\n{% endfilter %}\n"
+    assert places(rules(text))[1] == ("vm.swappiness", BASE, 3)
 
 
 def test_comments_directly_above_belong_to_the_setting_and_nothing_else_does() -> None:
@@ -159,9 +160,7 @@ def test_whatever_stands_around_a_setting_its_line_is_right_and_no_mark_is_left(
     found = rules(text)
     assert places(found) == wanted
     for rule in found:
-        assert not re.search(
-            "[\x00-\x08\x0e-\x1f]", f"{rule.constraint}{rule.origin.reason}{rule.origin.comments}"
-        )
+        assert not re.search("[\x00-\x08\x0e-\x1f]", f"{rule.constraint}{rule.origin.reason}{rule.origin.comments}")
 
 
 @given(st.lists(_PLAIN, min_size=1, max_size=5))

@@ -58,9 +58,7 @@ def _variables(host: str, **given: object) -> TemplateVariables:
 def _policy(variables: TemplateVariables, host: str) -> Policy:
     defaults, *overrides = override_layers(INVENTORY, host)
     roles = [TEMPLATES.evaluate(role, variables) for role in variables.roles]
-    return resolve(
-        TEMPLATES.evaluate("base", variables), defaults, roles, overrides, role_names=variables.roles
-    )
+    return resolve(TEMPLATES.evaluate("base", variables), defaults, roles, overrides, role_names=variables.roles)
 
 
 def _values(role: str, **data: object) -> dict[str, str]:

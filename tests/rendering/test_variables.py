@@ -89,9 +89,7 @@ def test_data_whose_name_is_that_of_a_method_is_the_data() -> None:
 
 def test_an_interface_with_a_dot_makes_a_key_of_that_interface() -> None:
     text = "{% for name in interfaces %}\nnet.ipv4.conf.{{ name }}.rp_filter = 1\n{% endfor %}\n"
-    assert [rule.pattern for rule in rules(text, interfaces=("eth0.100",))] == [
-        "net.ipv4.conf.eth0/100.rp_filter"
-    ]
+    assert [rule.pattern for rule in rules(text, interfaces=("eth0.100",))] == ["net.ipv4.conf.eth0/100.rp_filter"]
 
 
 def test_a_template_cannot_change_what_others_see() -> None:
@@ -112,10 +110,7 @@ def test_hosts_that_look_alike_to_a_template_share_its_rules() -> None:
     first = templates.evaluate("base", variables(data={"swap": 1, "other": [1]}))
     assert templates.evaluate("base", variables(host="web2", data={"swap": 1}, facts=Facts())) is first
     assert templates.evaluate("base", variables(data={"swap": 2})) is not first
-    assert (
-        templates.evaluate("base", variables(data={"swap": 1}, facts=replace(FACTS, container="lxc")))
-        is not first
-    )
+    assert templates.evaluate("base", variables(data={"swap": 1}, facts=replace(FACTS, container="lxc"))) is not first
 
 
 @pytest.mark.parametrize(
@@ -134,9 +129,7 @@ def test_hosts_that_look_alike_to_a_template_share_its_rules() -> None:
         ("{% include '_i.j2' %}\nvm.swappiness = 1\n", {"x": 1}, {"x": 2}),
     ],
 )  # fmt: skip
-def test_hosts_that_differ_in_what_a_template_uses_get_their_own_rules(
-    text: str, one: Any, other: Any
-) -> None:
+def test_hosts_that_differ_in_what_a_template_uses_get_their_own_rules(text: str, one: Any, other: Any) -> None:
     shared = {"_m.j2": "{% macro show() %}{{ data.x }}{% endmacro %}", "_i.j2": "# {{ data.x }}"}
     texts = {"base.conf.j2": text, **shared}
     together = Templates(texts)
@@ -155,3 +148,11 @@ def test_every_fact_but_the_moving_ones_tells_hosts_apart() -> None:
         facts = replace(Facts(), **{each.name: changed.get(type(now).__name__, ("x",) if now == () else "x")})
         moved = templates.evaluate("base", variables(facts=facts)) is not first
         assert moved is (each.name not in ("uptime_s", "boot_id"))
+
+
+@pytest.mark.parametrize("name", ["host", "roles", "groups", "interfaces"])
+def test_each_variable_that_a_template_uses_tells_hosts_apart(name: str) -> None:
+    templates = Templates({"base.conf.j2": f"# {{{{ {name} }}}}\nvm.swappiness = 1\n"})
+    values: list[Any] = ["a", "b"] if name == "host" else [("a",), ("b",)]
+    one, other = (variables(**{name: value}) for value in values)
+    assert templates.evaluate("base", one) != templates.evaluate("base", other)
