@@ -37,9 +37,7 @@ def test_an_interfaces_own_forwarding_moves_nothing_else() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "leaf", ["forwarding", "disable_ipv6", "addr_gen_mode", "ignore_routes_with_linkdown"]
-)
+@pytest.mark.parametrize("leaf", ["forwarding", "disable_ipv6", "addr_gen_mode", "ignore_routes_with_linkdown"])
 def test_ipv6_copies_from_all_on_every_write(leaf: str) -> None:
     names = [Key(f"net.ipv6.conf.{name}.{leaf}") for name in ("all", "default", "eth0")]
     values = dict(zip(names, "001", strict=True))

@@ -98,9 +98,7 @@ def test_ranges_are_ours_where_the_kernel_checks_nothing() -> None:
         ("no.such", "1", False, False),
     ],
 )
-def test_what_cannot_be_taken_back_is_known_by_value(
-    key: str, value: str, *, one_way: bool, destructive: bool
-) -> None:
+def test_what_cannot_be_taken_back_is_known_by_value(key: str, value: str, *, one_way: bool, destructive: bool) -> None:
     assert is_one_way(Key(key), value) is one_way
     assert is_destructive(Key(key), value) is destructive
 

@@ -170,9 +170,7 @@ def test_busybox_stops_at_the_first_refused_value_of_a_file_and_goes_on_with_the
     assert [(one.line, one.stops) for one in boot.problems] == [(2, True)]
 
 
-@pytest.mark.parametrize(
-    "line", ["net.ipv4.conf.*.rp_filter=1", "-kernel.sysrq=1", "-kernel.sysrq", "kernel.sysrq="]
-)
+@pytest.mark.parametrize("line", ["net.ipv4.conf.*.rp_filter=1", "-kernel.sysrq=1", "-kernel.sysrq", "kernel.sysrq="])
 def test_busybox_ignores_what_it_does_not_know(line: str) -> None:
     assert not knows_globs(Loader.ALPINE)
     boot = _boot(Loader.ALPINE, ("/etc/sysctl.conf", line + "\nnet.core.somaxconn=1\n"))

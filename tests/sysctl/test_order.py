@@ -12,8 +12,7 @@ from sysfleet.sysctl.order import canonical_order, write_rank
 
 _INTERFACES = ("all", "default", "aa0", "eth0", "eth0.100")
 _KEYS = sorted(
-    {with_interface(pattern, name) for pattern in every() for name in _INTERFACES}
-    - {Key("net.ipv6.ip_forward")}
+    {with_interface(pattern, name) for pattern in every() for name in _INTERFACES} - {Key("net.ipv6.ip_forward")}
 )
 _MOVERS = sorted(key for key in _KEYS if any(moves_key(key, other) for other in _KEYS))
 _GLOBS = sorted(pattern for pattern in every() if is_glob(pattern))
@@ -41,9 +40,7 @@ def test_the_order_does_not_depend_on_the_order_it_is_given(keys: list[Key]) -> 
 
 
 @given(st.dictionaries(_hot, st.sampled_from("01"), max_size=12), st.randoms(use_true_random=False))
-def test_writing_in_canonical_order_reaches_every_value_from_any_start(
-    wanted: dict[Key, str], random: Random
-) -> None:
+def test_writing_in_canonical_order_reaches_every_value_from_any_start(wanted: dict[Key, str], random: Random) -> None:
     kept = _without_contradictions(wanted)
     running = {key: random.choice("01") for key in _KEYS}
     running[Key("net.ipv4.ip_forward")] = running[Key("net.ipv4.conf.all.forwarding")]

@@ -7,9 +7,7 @@ from sysfleet.sysctl.knowledge import every
 from sysfleet.sysctl.value import as_int, canonical, problem, refused, same
 
 _keys = st.sampled_from(sorted(every()))
-_texts = st.one_of(
-    st.text("0123456789abcdefx-, \t", max_size=20), st.text(max_size=20), st.integers().map(str)
-)
+_texts = st.one_of(st.text("0123456789abcdefx-, \t", max_size=20), st.text(max_size=20), st.integers().map(str))
 
 
 @pytest.mark.parametrize(
@@ -87,9 +85,7 @@ def test_the_canonical_form_of_a_canonical_form_is_itself(key: Key, text: str) -
         ("not.known", "01", "1", False),
     ],
 )
-def test_values_are_compared_as_the_kernel_keeps_them(
-    key: str, wanted: str, running: str, *, equal: bool
-) -> None:
+def test_values_are_compared_as_the_kernel_keeps_them(key: str, wanted: str, running: str, *, equal: bool) -> None:
     assert same(Key(key), wanted, running) is equal
 
 
