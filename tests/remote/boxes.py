@@ -16,13 +16,15 @@ from tests.support.needs import needs, needs_namespaces
 MARK = "0123456789abcdef0123456789abcdef"
 
 _BUSYBOX_PROGRAMS = ("awk", "cat", "chmod", "cksum", "dd", "flock", "ls", "mkdir", "mv", "rm", "sync")
-_FROM_ETC = ("alternatives", "passwd", "group", "ld.so.cache", "os-release")
+_FROM_ETC = ("alternatives", "passwd", "group", "ld.so.cache")
 
 # The box keeps living until its standard input ends. What is not namespaced must not be writable.
 _KEEPER = r"""
 set -e
 for part in kernel vm fs dev; do
-    if [ -d /proc/sys/$part ]; then mount --bind /proc/sys/$part /proc/sys/$part; mount -o remount,bind,ro /proc/sys/$part; fi
+    [ -d /proc/sys/$part ] || continue
+    mount --bind /proc/sys/$part /proc/sys/$part
+    mount -o remount,bind,ro /proc/sys/$part
 done
 mount --bind "$1/etc" /etc
 mount --bind "$1/run" /run
@@ -53,14 +55,10 @@ def shells(folder: Path) -> Mapping[str, Shell]:
         applets = folder / "busybox"
         if not applets.exists():
             applets.mkdir()
-            listed = subprocess.run(
-                [busybox, "--list"], capture_output=True, text=True, check=True
-            ).stdout.split()
+            listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
             for program in _BUSYBOX_PROGRAMS:
                 # Some builds leave an applet out, and a host has the usual program then.
-                (applets / program).symlink_to(
-                    busybox if program in listed else shutil.which(program) or busybox
-                )
+                (applets / program).symlink_to(busybox if program in listed else shutil.which(program) or busybox)
         found["busybox"] = Shell("busybox", (busybox, "ash"), str(applets))
     return found
 
@@ -135,9 +133,7 @@ def box(folder: Path) -> Iterator[Box]:
         (folder / name).mkdir(parents=True)
     for name in _FROM_ETC:
         if Path("/etc", name).exists():
-            subprocess.run(
-                ["cp", "-aL", f"/etc/{name}", str(folder / "etc")], check=False, capture_output=True
-            )
+            subprocess.run(["cp", "-a", f"/etc/{name}", str(folder / "etc")], check=False, capture_output=True)
     with subprocess.Popen(
         [
             unshare,

@@ -45,9 +45,7 @@ def change(
     return parse_change(framed.body)
 
 
-def test_one_change_reaches_the_wanted_state_although_forwarding_moves_redirects(
-    host: Box, shell: Shell
-) -> None:
+def test_one_change_reaches_the_wanted_state_although_forwarding_moves_redirects(host: Box, shell: Shell) -> None:
     host.set("net/ipv4/ip_forward", "1")
     host.set("net/ipv4/conf/all/accept_redirects", "0")
     reading = read(host, shell, FORWARD, ALL)
@@ -114,9 +112,7 @@ def test_a_refusal_after_which_not_all_can_be_put_back_says_what_is_left(host: B
     assert host.get("net/ipv4/tcp_syncookies") == "2"
 
 
-def test_what_the_kernel_keeps_in_another_form_is_written_twice_at_most_and_told(
-    host: Box, shell: Shell
-) -> None:
+def test_what_the_kernel_keeps_in_another_form_is_written_twice_at_most_and_told(host: Box, shell: Shell) -> None:
     rate = Key("net.ipv4.icmp_ratelimit")
     record = change(host, shell, read(host, shell, rate), [(rate, "1001")])
     assert record.state == "settled"
