@@ -73,7 +73,4 @@ def test_nothing_to_change_is_no_question() -> None:
 
 def test_without_a_terminal_and_without_yes_apply_is_a_usage_error(shell: Shell, project: Builder) -> None:
     ended = shell("--project", project(), "apply").gives(ExitCode.USAGE)
-    assert (
-        ended.err
-        == "sysfleet: apply asks before it changes, and there is no terminal to ask (--yes does not ask)\n"
-    )
+    assert ended.err == "sysfleet: apply asks before it changes, and there is no terminal to ask (--yes does not ask)\n"

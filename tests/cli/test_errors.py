@@ -82,10 +82,7 @@ def test_a_report_that_cannot_be_written_is_told_instead(monkeypatch: pytest.Mon
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     code, said = ends(RuntimeError("boom"))
     assert code == ExitCode.BUG
-    assert (
-        said
-        == "sysfleet: a bug: RuntimeError: boom\nits report could not be written: No such file or directory\n"
-    )
+    assert said == "sysfleet: a bug: RuntimeError: boom\nits report could not be written: No such file or directory\n"
 
 
 @pytest.mark.parametrize(

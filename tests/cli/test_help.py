@@ -18,9 +18,7 @@ from sysfleet.settings import Settings
 from tests.cli.conftest import Shell
 
 
-def every(
-    commands: tuple[Command, ...] = COMMANDS, before: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
+def every(commands: tuple[Command, ...] = COMMANDS, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for command in commands:
         yield (*before, command.name)
         yield from every(command.verbs, (*before, command.name))
@@ -89,9 +87,7 @@ def test_the_launchers_are_the_same_program(launcher: list[str]) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    script = (
-        "import sys; from sysfleet.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
-    )
+    script = "import sys; from sysfleet.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     heavy = {"nornir", "paramiko", "jinja2", "rich", "msgspec", "yaml", "asyncssh", "netmiko", "asyncio"}
     assert heavy & set(done.stderr.split()) == set()

@@ -44,9 +44,7 @@ def test_a_broken_inventory_is_told_with_file_and_line_before_anything_else(
     command: str, shell: Shell, project: Builder
 ) -> None:
     broken = project(**{"inventory/hosts.yaml": HOSTS.replace("groups: [db]", "groups: [bd]")})
-    ended = shell("--project", broken, command, *(["--yes"] if command == "apply" else [])).gives(
-        ExitCode.USAGE
-    )
+    ended = shell("--project", broken, command, *(["--yes"] if command == "apply" else [])).gives(ExitCode.USAGE)
     assert ended.out == ""
     assert "inventory/hosts.yaml:12: " in ended.err
     assert "did you mean db?" in ended.err
@@ -76,7 +74,5 @@ def test_a_folder_that_is_no_project_is_an_error(shell: Shell, project: Builder)
         (["--deadline", "-1"], "run.deadline_s"),
     ],
 )
-def test_settings_that_cannot_be_are_errors(
-    words: list[str], said: str, shell: Shell, project: Builder
-) -> None:
+def test_settings_that_cannot_be_are_errors(words: list[str], said: str, shell: Shell, project: Builder) -> None:
     assert said in shell("--project", project(), "check", *words).gives(ExitCode.USAGE).err

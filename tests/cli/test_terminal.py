@@ -14,9 +14,7 @@ from tests.cli.conftest import Stream
 
 
 def terminal(mode: ColourMode = "auto", *, person: bool, **environ: str) -> Terminal:
-    return Terminal(
-        io.StringIO(), Stream(terminal=person), Stream(), {"TERM": "xterm", **environ}, colour_mode=mode
-    )
+    return Terminal(io.StringIO(), Stream(terminal=person), Stream(), {"TERM": "xterm", **environ}, colour_mode=mode)
 
 
 @pytest.mark.parametrize(
