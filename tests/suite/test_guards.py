@@ -20,7 +20,7 @@ def test_thread(monkeypatch):
     threading.Thread(target=threading.Event().wait, daemon=True, name="stuck").start()
 
 def test_handler():
-    logging.getLogger("x").addHandler(logging.NullHandler())
+    logging.getLogger("x").addHandler(logging.StreamHandler())
 
 def test_that_tidies_up(monkeypatch):
     monkeypatch.setenv("GONE", "1")
