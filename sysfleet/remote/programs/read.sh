@@ -46,9 +46,9 @@ sf_facts() {
 	printf '=%s\n' "hostname $sf_root/proc/sys/kernel/hostname" "kernel $sf_root/proc/sys/kernel/osrelease" \
 		"architecture $sf_root/proc/sys/kernel/arch" "boot_id $sf_root/proc/sys/kernel/random/boot_id" \
 		"cmdline /proc/cmdline" "memory /proc/meminfo" "uptime /proc/uptime" "cpus /sys/devices/system/cpu/online"
-	printf '%s\n' "o$sf_root/etc/os-release" "m/proc/self/mounts" "s/proc/self/status" "u$sf_root/etc/ufw/ufw.conf"
+	printf '%s\n' "o$sf_root/etc/os-release" "s/proc/self/status" "u$sf_root/etc/ufw/ufw.conf"
 	printf 'i%s\n' "$sf_root"/proc/sys/net/ipv4/conf/* "$sf_root"/proc/sys/net/ipv6/conf/*
-	if [ -n "$sf_root" ]; then printf '!F stand_in\t%s\n' "$sf_root"; fi
+	if [ -n "$sf_root" ]; then printf '!F stand_in\t%s\n' "$sf_root"; else printf 'm/proc/self/mounts\n'; fi
 	if [ ! -d "$sf_root/proc/sys/net/ipv6/conf" ]; then printf '!F ipv6\tno\n'; fi
 	if [ -f "$sf_root/run/systemd/container" ]; then
 		printf '=container %s\n' "$sf_root/run/systemd/container"
