@@ -11,6 +11,7 @@ from sysfleet.cli.terminal import Terminal, is_terminal
 from sysfleet.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from sysfleet.cli.progress import Telling
     from sysfleet.outcome import FleetReport
 
 _YES = {"y", "yes"}
@@ -35,7 +36,7 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
 
     telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
     fleet = open_fleet(options, terminal, telling)
-    question = None if options.yes else Question(options, terminal)
+    question = None if options.yes else Question(options, terminal, telling)
     report = fleet.apply(options.limit, question)
     if question is not None and question.declined:
         terminal.tell("nothing was written\n")
@@ -46,7 +47,8 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
 class Question:
     """Shows the plan and asks whether to go on; remembers a no. Nothing to change is no question."""
 
-    def __init__(self, options: Namespace, terminal: Terminal) -> None:
+    def __init__(self, options: Namespace, terminal: Terminal, telling: Telling) -> None:
+        self._telling = telling
         self._options = options
         self._terminal = terminal
         self.declined = False
@@ -54,23 +56,26 @@ class Question:
     def __call__(self, plan: FleetReport) -> bool:
         """Whether to go on with this plan."""
         from sysfleet.outcome import Status
-        from sysfleet.report.changes import changes
-        from sysfleet.report.table import errors, hosts, summary
 
         number = sum(row.status is Status.DRIFTED and row.changes > 0 for row in plan.hosts)
         if not number:
             return True
-        stream = self._terminal.stderr if self._options.format == "json" else self._terminal.stdout
-        write = self._terminal.tell if self._options.format == "json" else self._terminal.show
-        parts = (
-            changes(plan.hosts, colour=self._terminal.colour(stream)),
-            errors(plan.hosts),
-            summary(plan),
-        )
+        with self._telling.paused():
+            self.declined = not self._approved(plan, number)
+        return not self.declined
+
+    def _approved(self, plan: FleetReport, number: int) -> bool:
+        from sysfleet.report.changes import changes
+        from sysfleet.report.table import errors, hosts, summary
+
+        is_json = self._options.format == "json"
+        stream = self._terminal.stderr if is_json else self._terminal.stdout
+        write = self._terminal.tell if is_json else self._terminal.show
+        colour = self._terminal.colour(stream)
+        parts = (changes(plan.hosts, colour=colour), errors(plan.hosts), summary(plan))
         write("\n".join(part for part in parts if part) + "\n")
         self._terminal.tell(f"apply to {hosts(number)}? [y/N] ")
-        self.declined = self._terminal.stdin.readline().strip().lower() not in _YES
-        return not self.declined
+        return self._terminal.stdin.readline().strip().lower() in _YES
 
 
 COMMAND = Command(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,19 @@ class Telling:
                 self._progress.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
             else:
                 self._terminal.tell(f"{printable(text)}\n")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the live line, while a person is asked something."""
+        progress = self._progress
+        if progress is None:
+            yield
+            return
+        progress.stop()
+        try:
+            yield
+        finally:
+            progress.start()
 
     def end(self) -> None:
         """Take the live line away."""

@@ -7,6 +7,7 @@ from argparse import Namespace
 import pytest
 
 from sysfleet.cli.apply import Question
+from sysfleet.cli.progress import Telling
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report
@@ -20,7 +21,8 @@ def plan(*rows: HostOutcome) -> FleetReport:
 
 def asked(answer: str, rows: list[HostOutcome], form: str = "table") -> tuple[Question, bool, str, str]:
     out, err = Stream(), Stream()
-    question = Question(Namespace(format=form), Terminal(Stream(answer, terminal=True), out, err, {}))
+    terminal = Terminal(Stream(answer, terminal=True), out, err, {})
+    question = Question(Namespace(format=form), terminal, Telling(terminal))
     approved = question(plan(*rows))
     return question, approved, out.getvalue(), err.getvalue()
 
