@@ -105,7 +105,7 @@ def every(ports: Sequence[int], workers: int, work: Callable[[int], None]) -> No
                 return
             try:
                 work(port)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 — told by the thread that waits
                 failed.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(min(workers, len(ports)))]

@@ -33,7 +33,7 @@ def run_host(task: Task, job: Job) -> Result:
     way = _Way(task, job)
     try:
         finished = way.go()
-    except Exception as error:  # the boundary of one host
+    except Exception as error:  # noqa: BLE001 — the boundary of one host
         finished = Finished(row_of_error(way.name, job, error, way.phase))
     finally:
         way.close()

@@ -17,13 +17,17 @@ def rendered(lines: Iterable[tuple[Wanted, str]], comments: str) -> bytes | None
     `comments` is none, short (each setting's reason) or full (reason, origin, citations, the operator's comments).
     """
     parts = [HEADER]
-    before: tuple[str, ...] = ()
+    said: set[tuple[str, ...]] = {()}
+    block: tuple[str, ...] = ()
     for wanted, value in lines:
         about = _comments(wanted.origin, comments)
-        if about and about != before:
-            parts.append("")
-            parts.extend(f"# {line}" for line in about)
-        before = about
+        if about not in said:
+            parts.extend(("", *(f"# {line}" for line in about)))
+            said.add(about)
+            block = about
+        elif about != block and block:
+            parts.append("")  # its reason was given further up: settings like that stand together without one
+            block = ()
         parts.append(f"{wanted.pattern} = {value}")
     if len(parts) == 1:
         return None

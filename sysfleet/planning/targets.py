@@ -11,7 +11,7 @@ from sysfleet.host import Reading
 from sysfleet.policy.constraint import Constraint, Kind, meets
 from sysfleet.policy.rule import Policy, Wanted
 from sysfleet.sysctl.key import Key, interface_of, is_glob, matches, with_interface
-from sysfleet.sysctl.order import write_rank
+from sysfleet.sysctl.order import place
 
 _EVERY_INTERFACE = ("all", "default")
 
@@ -42,7 +42,7 @@ def managed(policy: Policy, reading: Reading, foreign: tuple[str, ...]) -> dict[
             found[wanted.pattern] = wanted
     for key, wanted in by_glob.items():
         found.setdefault(key, wanted)
-    return {key: found[key] for key in sorted(found, key=write_rank)}
+    return {key: found[key] for key in sorted(found, key=place)}
 
 
 @lru_cache(maxsize=1 << 14)

@@ -25,6 +25,7 @@ class OnResult:
 
     def task_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
         """Hand the result on."""
+        del task
         self._call(host.name, result[0].result)
 
     def subtask_instance_started(self, task: Task, host: Host) -> None:

@@ -12,7 +12,7 @@ from sysfleet.policy.constraint import Constraint
 from sysfleet.policy.intersection import intersection
 from sysfleet.policy.rule import Clash, Layer, Origin, Policy, Rule, Wanted
 from sysfleet.sysctl.key import Key
-from sysfleet.sysctl.order import write_rank
+from sysfleet.sysctl.order import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def resolve(
                 _intersect(held, rule)
     for rules in overrides:
         _replace(held, rules)
-    order = sorted(held, key=lambda pattern: (write_rank(pattern), pattern))
+    order = sorted(held, key=place)
     return Policy(
         role_names,
         tuple(

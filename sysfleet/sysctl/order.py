@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from sysfleet.sysctl.key import Key, interface_of, is_glob, matches
+from sysfleet.sysctl.key import Key, interface_of, is_glob, matches, with_interface
 from sysfleet.sysctl.knowledge import lookup
 from sysfleet.sysctl.value import as_int
 
@@ -16,13 +16,15 @@ from sysfleet.sysctl.value import as_int
 _ROUTE_GUARD, _IPV6_OFF, _FORWARDING, _GLOBAL, _ALL, _DEFAULT, _INTERFACE, _ONE_WAY = range(8)
 
 _ALL_OFF = Key("net.ipv6.conf.all.disable_ipv6")
+# IPv6 keys that `all` copies on: a glob over them stands where `all` does, before default and interfaces.
+_COPIED = frozenset({"addr_gen_mode", "ignore_routes_with_linkdown", "force_forwarding"})
 _SWITCHES = (
     Key("net.ipv4.ip_forward"),
     Key("net.ipv4.conf.all.forwarding"),
     Key("net.ipv6.conf.all.forwarding"),
 )
 # Inside a class: what must come first (-1) or last (1).
-_EARLY = frozenset({"stable_secret", "disable_ipv6", "nf_conntrack_buckets"})
+_EARLY = frozenset({"disable_ipv6", "nf_conntrack_buckets"})
 _LATE = frozenset({"tcp_allowed_congestion_control", "overcommit_memory", "panic_on_oops", "panic_on_warn"})
 
 # (upper, lower): lower <= upper is enforced at every step, by which number of the value.
@@ -36,11 +38,12 @@ _LIMITS: tuple[tuple[Key, Key], ...] = (
 
 @lru_cache(maxsize=16384)
 def write_rank(key: Key) -> tuple[int, ...]:
-    """Where a key (or glob) belongs in the canonical order: smaller first; equal ranks are ordered by key."""
+    """Where a key (or glob) belongs in the canonical order: smaller first; `place` orders equal ranks."""
     known = lookup(key)
-    if known is not None and known.one_way and not key.endswith("stable_secret"):
-        return (_ONE_WAY, 0, 0)
     tail = key.rpartition(".")[2]
+    if known is not None and known.one_way:
+        # A secret moves addr_gen_mode, so it stands before that on whatever interface.
+        return (_GLOBAL, 0, -1) if tail == "stable_secret" else (_ONE_WAY, 0, 0)
     inner = -1 if tail in _EARLY else 1 if tail in _LATE else 0
     name = interface_of(key)
     place = 0 if name == "all" else 1 if name == "default" else 2 if is_glob(key) else 3
@@ -52,7 +55,18 @@ def write_rank(key: Key) -> tuple[int, ...]:
         return (_FORWARDING, place, inner)
     if name is None:
         return (_GLOBAL, 0, inner)
+    if place == 2 and tail in _COPIED and matches(key, with_interface(key, "all")):
+        return (_ALL, place, inner)
     return (_ALL if place == 0 else _DEFAULT if place == 1 else _INTERFACE, place, inner)
+
+
+@lru_cache(maxsize=16384)
+def place(key: Key) -> tuple[tuple[int, ...], str, Key]:
+    """Where a key stands in a file: by rank, then one setting on all its interfaces together."""
+    head, dot, tail = key.rpartition(".")
+    if interface_of(key) is None or not dot:
+        return write_rank(key), key, key
+    return write_rank(key), f"{head.rpartition('.')[0]}.{tail}", key
 
 
 def canonical_order(items: Sequence[tuple[Key, str]], running: Mapping[Key, str]) -> list[tuple[Key, str]]:
@@ -61,7 +75,7 @@ def canonical_order(items: Sequence[tuple[Key, str]], running: Mapping[Key, str]
     Stable: the same settings give the same order, whatever order they came in. Of limits that bound each
     other the one goes first that the kernel takes in the present state; without running values the upper one.
     """
-    ordered = sorted(items, key=_sort_key)
+    ordered = sorted(items, key=lambda item: place(item[0]))
     wanted = dict(ordered)
     for upper, lower in _LIMITS:
         if upper in wanted and lower in wanted:
@@ -69,13 +83,7 @@ def canonical_order(items: Sequence[tuple[Key, str]], running: Mapping[Key, str]
     return ordered
 
 
-def _sort_key(item: tuple[Key, str]) -> tuple[tuple[int, ...], Key]:
-    return write_rank(item[0]), item[0]
-
-
-def _limit_order(
-    upper: Key, lower: Key, wanted: Mapping[Key, str], running: Mapping[Key, str]
-) -> tuple[Key, Key]:
+def _limit_order(upper: Key, lower: Key, wanted: Mapping[Key, str], running: Mapping[Key, str]) -> tuple[Key, Key]:
     new_upper, old_lower = _bound(wanted.get(upper)), _bound(running.get(lower))
     if new_upper is not None and old_lower is not None and new_upper < old_lower:
         return lower, upper  # shrinking: the upper one would be refused first

@@ -9,7 +9,7 @@ from sysfleet.policy.constraint import Constraint, Kind
 from sysfleet.policy.rule import Clash, Layer, Origin, Policy, Wanted
 from sysfleet.sysctl.key import Key, parse_key
 from sysfleet.sysctl.loaders import Loader, SourceFile
-from sysfleet.sysctl.order import write_rank
+from sysfleet.sysctl.order import place
 
 OURS = "/etc/sysctl.d/99-zz-sysfleet.conf"
 ORIGIN = Origin(Layer.BASE, "base", "templates/base.conf.j2", 3, reason="because")
@@ -27,7 +27,7 @@ def wanted(pattern: str, value: str | None = None, **bounds: str) -> Wanted:
 
 def policy(*rules: Wanted, clashes: tuple[Clash, ...] = ()) -> Policy:
     """In the order of writing, as `resolve` gives it."""
-    return Policy(("web",), tuple(sorted(rules, key=lambda rule: (write_rank(rule.pattern), rule.pattern))), clashes)
+    return Policy(("web",), tuple(sorted(rules, key=lambda rule: place(rule.pattern))), clashes)
 
 
 def reading(

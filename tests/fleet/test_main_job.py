@@ -1,0 +1,297 @@
+"""The whole job on real SSH hosts: what the rows say, and what the hosts' kernels and files say from outside SSH."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sysfleet.errors import ExitCode, SelectionError
+from sysfleet.fleet import Fleet
+from sysfleet.lab import HostSpec, Lab, mixed_hosts
+from sysfleet.outcome import FleetReport, HostOutcome, Status, report_from_json, to_json
+from sysfleet.planning.content import HEADER
+from sysfleet.sample import sample_folder
+from sysfleet.settings import override, parse
+from tests.support.lab import LabFactory
+
+OURS = "etc/sysctl.d/99-zz-sysfleet.conf"
+FORWARDS = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.accept_redirects": "0"}
+
+
+def fleet_of(lab: Lab, *settings: str) -> Fleet:
+    text = (lab.folder / "sysfleet.toml").read_text()
+    return Fleet.open(lab.folder, override(parse(text), settings), environ={"HOME": "/nonexistent", "USER": "nobody"})
+
+
+def rows_of(report: FleetReport) -> dict[str, HostOutcome]:
+    return {row.host: row for row in report.hosts}
+
+
+def statuses(report: FleetReport) -> dict[str, Status]:
+    return {row.host: row.status for row in report.hosts}
+
+
+def text_of(row: HostOutcome, key: str) -> str | None:
+    return next(setting.running for setting in row.settings if setting.key == key)
+
+
+def seen(lab: Lab, host: str, keys: Iterable[str]) -> dict[str, str | None]:
+    return {key: lab.hosts[host].read(key) for key in keys}
+
+
+@pytest.fixture
+def make_lab(lab_factory: LabFactory) -> LabFactory:
+    def make(*hosts: HostSpec | int, **options: object) -> Lab:
+        return lab_factory(*hosts, templates=sample_folder("templates"), **options)
+
+    return make
+
+
+def test_check_apply_check_apply_on_every_kind_of_lab(make_lab: LabFactory, lab_kind: dict[str, object]) -> None:
+    lab = make_lab(4, **lab_kind)
+    fleet = fleet_of(lab)
+    before = fleet.check()
+    assert set(statuses(before).values()) == {Status.DRIFTED}
+    assert before.exit_code is ExitCode.DRIFT
+    changed = fleet.apply()
+    assert set(statuses(changed).values()) == {Status.CHANGED}
+    assert changed.exit_code is ExitCode.OK
+    after = fleet.check()
+    assert set(statuses(after).values()) == {Status.OK}
+    again = fleet.apply()
+    assert [(row.status, row.changes) for row in again.hosts] == [(Status.OK, 0)] * 4
+    assert seen(lab, "web1", ["net.ipv4.tcp_rfc1337", "net.ipv4.conf.eth0.accept_redirects"]) == {
+        "net.ipv4.tcp_rfc1337": "1",
+        "net.ipv4.conf.eth0.accept_redirects": "0",
+    }
+    assert lab.hosts["router1"].read("net.ipv4.ip_forward") == "1"
+    assert all(row.stand_in is (lab.mode == "folder") for row in after.hosts)
+
+
+def test_one_apply_turns_redirects_off_on_a_host_that_forwarded_before(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",), values=FORWARDS))
+    assert statuses(fleet_of(lab).apply()) == {"web1": Status.CHANGED}
+    wanted = {"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.accept_redirects": "0"}
+    assert seen(lab, "web1", wanted) == wanted
+
+
+def test_a_restart_comes_up_with_what_was_applied(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    fleet = fleet_of(lab)
+    fleet.apply()
+    boot = lab.hosts["web1"].boot_id
+    lab.restart("web1")
+    assert lab.hosts["web1"].boot_id != boot
+    assert statuses(fleet.check()) == {"web1": Status.OK}
+
+
+def test_a_second_apply_writes_nothing_anywhere(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    fleet = fleet_of(lab)
+    fleet.apply()
+    host = lab.hosts["web1"]
+    path = lab.hosts["web1"].root / OURS
+    first = (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+    lock = host.run(["stat", "-c", "%y %z", "/run/sysfleet", "/run/sysfleet/lock"]).stdout
+    assert statuses(fleet.apply()) == {"web1": Status.OK}
+    assert (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) == first
+    assert host.run(["stat", "-c", "%y %z", "/run/sysfleet", "/run/sysfleet/lock"]).stdout == lock
+
+
+def test_the_file_is_root_readable_by_all_and_nothing_is_left_beside_it(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    fleet_of(lab).apply()
+    path = lab.hosts["web1"].root / OURS
+    assert path.stat().st_mode & 0o7777 == 0o644
+    assert path.read_text().startswith(HEADER + "\n")
+    assert [entry.name for entry in path.parent.iterdir() if "sysfleet" in entry.name] == [path.name]
+
+
+def test_a_drift_that_somebody_made_is_found_and_mended(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    fleet = fleet_of(lab)
+    fleet.apply()
+    lab.hosts["web1"].write("net.ipv4.conf.all.accept_redirects", "1")
+    row = rows_of(fleet.check())["web1"]
+    assert row.status is Status.DRIFTED
+    assert row.changes == 1
+    assert text_of(row, "net.ipv4.conf.all.accept_redirects") == "1"
+    assert statuses(fleet.apply()) == {"web1": Status.CHANGED}
+
+
+def test_a_change_that_was_planned_on_other_values_is_blocked(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+
+    def meanwhile(_plan: FleetReport) -> bool:
+        lab.hosts["web1"].write("net.ipv4.tcp_fin_timeout", "45")
+        return True
+
+    row = rows_of(fleet_of(lab).apply(approve=meanwhile))["web1"]
+    assert row.status is Status.BLOCKED
+    assert row.error is not None
+    assert "net.ipv4.tcp_fin_timeout" in row.error.message
+    assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"
+    assert not (lab.hosts["web1"].root / OURS).exists()
+
+
+def test_a_change_that_was_planned_on_other_files_is_blocked(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+
+    def meanwhile(_plan: FleetReport) -> bool:
+        (lab.hosts["web1"].etc / "sysctl.d" / "10-new.conf").write_text("net.core.somaxconn = 128\n")
+        return True
+
+    row = rows_of(fleet_of(lab).apply(approve=meanwhile))["web1"]
+    assert row.status is Status.BLOCKED
+    assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"
+
+
+def test_a_question_that_is_declined_writes_nothing(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    shown: list[FleetReport] = []
+    report = fleet_of(lab).apply(approve=lambda plan: bool(shown.append(plan)))
+    assert statuses(report) == {"web1": Status.DRIFTED}
+    assert report.exit_code is ExitCode.DRIFT
+    assert rows_of(shown[0])["web1"].changes > 0
+    assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"
+
+
+def test_an_approved_change_tells_what_was_and_what_is(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    row = rows_of(fleet_of(lab).apply(approve=lambda _plan: True))["web1"]
+    assert row.status is Status.CHANGED
+    setting = next(each for each in row.settings if each.key == "net.ipv4.tcp_rfc1337")
+    assert (setting.running, setting.at_boot, setting.notes) == ("1", "1", ("was 0",))
+
+
+def test_a_file_that_cannot_be_written_leaves_the_values_as_they_were(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    host = lab.hosts["web1"]
+    host.run(["mount", "-t", "tmpfs", "-o", "ro", "none", "/etc/sysctl.d"])
+    if host.run(["touch", "/etc/sysctl.d/x"]).returncode == 0:
+        pytest.skip("this kind of lab cannot mount inside a host")
+    row = rows_of(fleet_of(lab).apply())["web1"]
+    assert row.status in (Status.BLOCKED, Status.FAILED)
+    assert "the running values were put back" in row.notes
+    assert host.read("net.ipv4.tcp_rfc1337") == "0"
+    assert host.read("net.ipv4.conf.eth0.accept_redirects") == "1"
+
+
+def test_a_link_in_our_place_is_blocked_before_the_first_write(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    (lab.hosts["web1"].root / OURS).symlink_to("/etc/passwd")
+    row = rows_of(fleet_of(lab).apply())["web1"]
+    assert row.status is Status.BLOCKED
+    assert row.error is not None
+    assert "is a link to /etc/passwd" in row.error.message
+    assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"
+
+
+def test_a_rival_file_that_wins_is_blocked_and_named(make_lab: LabFactory) -> None:
+    rival = {"/etc/sysctl.d/99-zzz-rival.conf": b"# mine\nnet.ipv4.tcp_fin_timeout = 45\n"}
+    lab = make_lab(HostSpec("web1", groups=("web",), files=rival))
+    fleet = fleet_of(lab)
+    setting = next(
+        each for each in rows_of(fleet.check())["web1"].settings if each.key == "net.ipv4.tcp_fin_timeout"
+    )
+    assert setting.verdict == "shadowed"
+    assert setting.boot_winner is not None
+    assert (setting.boot_winner.file, setting.boot_winner.line) == ("/etc/sysctl.d/99-zzz-rival.conf", 2)
+    assert statuses(fleet.apply()) == {"web1": Status.BLOCKED}
+    assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"
+
+
+def test_render_gives_the_file_that_apply_pushes(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    fleet = fleet_of(lab)
+    rendered = fleet.render("web1")
+    fleet.apply()
+    assert (lab.hosts["web1"].root / OURS).read_bytes() == rendered == fleet.render("web1")
+
+
+def test_an_override_of_a_host_beats_its_role(make_lab: LabFactory) -> None:
+    lab = make_lab(2)
+    hosts = lab.folder / "inventory" / "hosts.yaml"
+    override_text = "web1:\n  data: {sysctl: {net.ipv4.tcp_fin_timeout: {value: 20, reason: short lived}}}\n"
+    hosts.write_text(hosts.read_text().replace("web1:\n", override_text))
+    report = fleet_of(lab).apply("web1")
+    setting = next(each for each in report.hosts[0].settings if each.key == "net.ipv4.tcp_fin_timeout")
+    assert (setting.running, setting.origin and setting.origin.layer) == ("20", "host")
+    assert [link.layer for link in setting.chain] == ["base", "host"]
+    assert lab.hosts["web1"].read("net.ipv4.tcp_fin_timeout") == "20"
+    assert lab.hosts["db1"].read("net.ipv4.tcp_fin_timeout") == "60"
+
+
+def test_limit_selects_and_an_empty_selection_is_an_error(make_lab: LabFactory) -> None:
+    fleet = fleet_of(make_lab(4))
+    assert [row.host for row in fleet.check("role=web | db*").hosts] == ["db1", "web1"]
+    with pytest.raises(SelectionError):
+        fleet.check("role=web & db*")
+
+
+def test_every_run_leaves_a_journal_with_every_row(make_lab: LabFactory) -> None:
+    lab = make_lab(2)
+    report = fleet_of(lab).check()
+    (journal,) = (lab.folder / ".sysfleet" / "runs").glob("*.jsonl")
+    lines = journal.read_bytes().splitlines()
+    assert journal.stem == report.run
+    assert {msgspec.json.decode(line)["outcome"]["host"] for line in lines[1:-1]} == {"web1", "db1"}
+
+
+def test_a_report_survives_its_json(make_lab: LabFactory) -> None:
+    report = fleet_of(make_lab(2)).check()
+    assert report_from_json(to_json(report)) == report
+
+
+def test_an_unknown_host_key_is_rejected_with_its_fingerprint(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    (lab.folder / "known_hosts").write_text("")
+    row = rows_of(fleet_of(lab).check())["web1"]
+    assert row.status is Status.REJECTED
+    assert row.error is not None
+    assert "SHA256:" in row.error.message
+
+
+def test_a_refused_login_is_rejected(make_lab: LabFactory, tmp_path: Path) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    fleet = fleet_of(lab, f"ssh.identity_files=[{str(other_key(tmp_path))!r}]")
+    row = rows_of(fleet.check())["web1"]
+    assert row.status is Status.REJECTED
+    assert row.error is not None
+    assert "other" in row.error.message
+
+
+def other_key(folder: Path) -> Path:
+    import asyncssh
+
+    path = folder / "other"
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(path))
+    path.chmod(0o600)
+    return path
+
+
+def test_a_mixed_fleet_of_fifty_gives_fifty_right_rows(make_lab: LabFactory) -> None:
+    lab = make_lab(*mixed_hosts(), mode="namespaces")
+    fleet = fleet_of(lab, "ssh.connect_timeout_s=5", "run.deadline_s=60")
+    unreachable = {"router1", "router2", "router3", "bastion1", "bastion2"}
+    report = fleet.apply()
+    assert len(report.hosts) == 50
+    expected = dict.fromkeys(lab.hosts, Status.CHANGED) | dict.fromkeys(unreachable, Status.UNREACHABLE)
+    expected["db4"] = Status.BLOCKED
+    assert statuses(report) == expected
+    assert report.exit_code is ExitCode.HOST_FAILED
+    for name in ("db1", "db2", "db3"):  # forwarded before
+        wanted = {"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.accept_redirects": "0"}
+        assert seen(lab, name, wanted) == wanted
+    redirects = [f"net.ipv4.conf.eth{number}.accept_redirects" for number in (0, 999, 1999)]
+    assert seen(lab, "web1", redirects) == dict.fromkeys(redirects, "0")
+    assert lab.hosts["db4"].read("net.ipv4.tcp_rfc1337") == "0"
+    missing = next(each for each in rows_of(report)["db5"].settings if each.key == "net.ipv4.tcp_rfc1337")
+    assert missing.verdict == "missing"
+    again = fleet.check()
+    calm = expected | {name: Status.OK for name, status in expected.items() if status is Status.CHANGED}
+    calm["db4"] = Status.DRIFTED
+    assert statuses(again) == calm
