@@ -24,9 +24,7 @@ def columns(heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int |
     return [joined(row) for row in fitted(heads, rows, width)]
 
 
-def fitted(
-    heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None
-) -> list[list[str]]:
+def fitted(heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> list[list[str]]:
     """As `columns`, the padded cells not yet joined, so that they can be coloured."""
     titles = [head.title for head in heads]
     widths = [max(map(cells, column)) for column in zip(titles, *rows, strict=True)]

@@ -30,9 +30,7 @@ def fold_names(names: Iterable[str]) -> str:
     groups: dict[_Frame | str, list[str]] = {}
     for name, frame, number in _framed(set(names)):
         groups.setdefault(frame or name, []).append(number)
-    folded = sorted(
-        (_group(frame, numbers) for frame, numbers in groups.items()), key=lambda pair: natural(pair[0])
-    )
+    folded = sorted((_group(frame, numbers) for frame, numbers in groups.items()), key=lambda pair: natural(pair[0]))
     return ",".join(text for _, text in folded)
 
 

@@ -115,9 +115,7 @@ class Journal:
         self._warn(f"the journal of this run is not kept: {error.strerror or error}")
 
 
-def header(
-    run: str, command: str, started: datetime, operator: str, limit: str | None, version: str
-) -> Header:
+def header(run: str, command: str, started: datetime, operator: str, limit: str | None, version: str) -> Header:
     """The header of a run that begins now; `started` is aware."""
     return Header(SCHEMA, run, command, started.astimezone(UTC).isoformat(), operator, limit, version)
 

@@ -55,6 +55,4 @@ def ok(host: str, **fields: Any) -> HostOutcome:
 
 def unreachable(host: str, message: str = "connection refused", hint: str | None = None) -> HostOutcome:
     """A row of a host that nobody could ask."""
-    return HostOutcome(
-        host, ("db",), Status.UNREACHABLE, 10.0, ErrorRecord("Unreachable", "connect", message, hint)
-    )
+    return HostOutcome(host, ("db",), Status.UNREACHABLE, 10.0, ErrorRecord("Unreachable", "connect", message, hint))

@@ -62,8 +62,7 @@ def test_a_glob_is_shown_by_the_interfaces_that_differ_one_line_a_value() -> Non
 
 def test_interfaces_with_other_values_have_their_own_line() -> None:
     lines = [
-        (f"net.ipv6.conf.{name}.accept_ra", (value,))
-        for name, value in (("eth0", "2"), ("lo", "1"), ("v/7", "2"))
+        (f"net.ipv6.conf.{name}.accept_ra", (value,)) for name, value in (("eth0", "2"), ("lo", "1"), ("v/7", "2"))
     ]
     assert fold_interfaces(lines) == [
         ("net.ipv6.conf.{eth0,v/7}.accept_ra", ("2",)),
@@ -79,9 +78,7 @@ def test_a_floor_stands_as_the_policy_says_it_and_not_as_the_value_it_settles_to
 
 
 def test_verdicts_that_another_hides_stand_beside_it() -> None:
-    row = drifted(
-        "web1", setting(FORWARD, Verdict.SHADOWED, notes=("change",), why="99-x.conf:1 wins at boot with 1")
-    )
+    row = drifted("web1", setting(FORWARD, Verdict.SHADOWED, notes=("change",), why="99-x.conf:1 wins at boot with 1"))
     lines = detail([row]).splitlines()
     assert "  shadowed+change  " in lines[2]
     assert lines[3] == "      99-x.conf:1 wins at boot with 1"

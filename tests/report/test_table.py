@@ -26,10 +26,7 @@ def test_the_table_has_a_row_for_each_host_in_the_order_given() -> None:
 
 def test_a_narrow_terminal_cuts_the_reason_and_nothing_else() -> None:
     text = table([drifted("web1", setting(REDIRECTS))], width=80)
-    assert (
-        text.splitlines()[1]
-        == "web1  web    drifted        1  systemd  0.10 s  accept_redirects: wanted 0, run…"
-    )
+    assert text.splitlines()[1] == "web1  web    drifted        1  systemd  0.10 s  accept_redirects: wanted 0, run…"
 
 
 def test_without_a_width_the_whole_reason_stands_there() -> None:
@@ -66,9 +63,7 @@ def test_nothing_that_a_host_says_reaches_the_terminal_as_a_command() -> None:
 
 def test_reasons_say_what_differs_in_a_few_words() -> None:
     def why(verdict: Verdict, **fields: object) -> str:
-        return (
-            table([drifted("web1", setting(REDIRECTS, verdict, **fields))]).splitlines()[1].split("s  ")[-1]
-        )
+        return table([drifted("web1", setting(REDIRECTS, verdict, **fields))]).splitlines()[1].split("s  ")[-1]
 
     assert why(Verdict.CHANGE) == "accept_redirects: wanted 0, running 1"
     assert why(Verdict.CHANGE, running="0") == "accept_redirects: wanted 0, at boot 1"
