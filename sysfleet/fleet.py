@@ -18,7 +18,7 @@ from nornir.core.processor import Processors
 from nornir.core.state import GlobalState
 
 from sysfleet import __version__
-from sysfleet.errors import CommandTimeout, InventoryError, SelectionError, UsageError
+from sysfleet.errors import CommandTimeout, HostError, InventoryError, SelectionError, UsageError
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report
 from sysfleet.planning.plan import Options
 from sysfleet.plugins.connections import SHARED, ParamikoConnection, Shared
@@ -126,7 +126,7 @@ class Fleet:
         return {name: each.prepared for name, each in found.items() if each.prepared is not None}
 
     def render(self, host: str) -> bytes:
-        """The file as it would be pushed to a host; HostError's row as UsageError where it cannot be read."""
+        """The file as it would be pushed to a host; HostError where it cannot be read."""
         if host not in self.inventory.hosts:
             raise SelectionError(f"there is no host {host}", hint="sysfleet inventory lists them")
         run = self._begin(Command.RENDER, host, [host])
@@ -135,8 +135,9 @@ class Fleet:
             run.end({host: found.outcome})
         finally:
             run.close()
-        if found.outcome.error is not None and found.rendered is None:
-            raise UsageError(found.outcome.error.message, hint=found.outcome.error.hint)
+        error = found.outcome.error
+        if error is not None and found.rendered is None:
+            raise HostError(f"{host}: {error.message}", phase=error.phase, hint=error.hint)
         return found.rendered or b""
 
     def _one_pass(self, command: Command, limit: str | None) -> FleetReport:

@@ -82,6 +82,13 @@ def test_hosts_that_cannot_be_reached_have_rows_and_their_error_stands_once(shel
     assert sum("db1,web[1-2]: connect: " in line for line in ended.out.splitlines()) == 1
 
 
+def test_a_file_cannot_be_rendered_without_its_host(shell: Shell, project: Builder) -> None:
+    ended = shell("--project", project(), "render", "web1").gives(ExitCode.HOST_FAILED)
+    assert ended.out == ""
+    assert ended.err.startswith("sysfleet: web1: ")
+    assert "there is no host wbe1" in shell("--project", project(), "render", "wbe1").gives(ExitCode.USAGE).err
+
+
 def test_quiet_leaves_out_what_is_as_wanted_and_the_detail(
     lab_factory: LabFactory, shell: Shell, tmp_path: Path
 ) -> None:
