@@ -38,9 +38,7 @@ def effective(leaf_key: Key, all_value: str, interface_value: str, *, forwarding
 
 def disobeys(leaf_key: Key, all_value: str, interface_value: str, *, forwarding: bool) -> bool:
     """Whether the interface does something else than what `all` was set to ask for."""
-    return effective(leaf_key, all_value, interface_value, forwarding=forwarding) != canonical(
-        leaf_key, all_value
-    )
+    return effective(leaf_key, all_value, interface_value, forwarding=forwarding) != canonical(leaf_key, all_value)
 
 
 def _refused_by_ipv6_router(leaf_key: Key, own: str) -> bool:

@@ -33,9 +33,7 @@ def changes(values: _Values, key: Key, value: str) -> dict[Key, str]:
     """
     stored = stored_text(values, key, value)
     moved: _Moved = {key: stored}
-    rule = _RULES.get(key) or (
-        _BY_TAIL.get(key[key.rfind(".") :]) if key.startswith("net.ipv6.conf.") else None
-    )
+    rule = _RULES.get(key) or (_BY_TAIL.get(key[key.rfind(".") :]) if key.startswith("net.ipv6.conf.") else None)
     if rule is not None:
         for victim, text in rule(values, key, stored).items():
             if victim in values:

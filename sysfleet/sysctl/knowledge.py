@@ -100,9 +100,7 @@ _MOVES: Mapping[Key, tuple[Key, ...]] = {
     Key("net.ipv6.conf.all.force_forwarding"): (Key("net.ipv6.conf.*.force_forwarding"),),
     Key("net.ipv6.conf.all.disable_ipv6"): (Key("net.ipv6.conf.*.disable_ipv6"),),
     Key("net.ipv6.conf.all.addr_gen_mode"): (Key("net.ipv6.conf.*.addr_gen_mode"),),
-    Key("net.ipv6.conf.all.ignore_routes_with_linkdown"): (
-        Key("net.ipv6.conf.*.ignore_routes_with_linkdown"),
-    ),
+    Key("net.ipv6.conf.all.ignore_routes_with_linkdown"): (Key("net.ipv6.conf.*.ignore_routes_with_linkdown"),),
     Key("net.ipv6.conf.default.stable_secret"): (Key("net.ipv6.conf.*.addr_gen_mode"),),
     Key("net.ipv4.tcp_congestion_control"): (Key("net.ipv4.tcp_allowed_congestion_control"),),
     Key("vm.dirty_ratio"): (Key("vm.dirty_bytes"),),

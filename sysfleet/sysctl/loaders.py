@@ -95,6 +95,8 @@ def _writes(loader: Loader, held: Steps, existing: Sequence[Key]) -> Iterator[_W
     tails: dict[str, list[Key]] = {}
     for step in held.steps:
         if step.fails:
+            if step.half is not None:
+                yield step.half, None
             continue
         if not step.is_glob:
             yield step.write, step.left if step.plain else None
@@ -123,7 +125,11 @@ def _busybox_writes(steps: Iterable[Step], existing: Sequence[Key], *, stops: bo
     stopped = ""
     for step in steps:
         write = step.write
-        if step.fails or write.file == stopped:
+        if write.file == stopped:
+            continue
+        if step.fails:
+            if step.half is not None:
+                yield step.half, None
             continue
         key = _busybox_key(write.key, existing)
         if key == write.key:

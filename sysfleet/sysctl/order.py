@@ -55,7 +55,7 @@ def write_rank(key: Key) -> tuple[int, ...]:
         return (_FORWARDING, place, inner)
     if name is None:
         return (_GLOBAL, 0, inner)
-    if place == 2 and tail in _COPIED and matches(key, with_interface(key, "all")):
+    if place == 2 and _is_copied_glob(key, tail):
         return (_ALL, place, inner)
     return (_ALL if place == 0 else _DEFAULT if place == 1 else _INTERFACE, place, inner)
 
@@ -67,6 +67,10 @@ def place(key: Key) -> tuple[tuple[int, ...], str, Key]:
     if interface_of(key) is None or not dot:
         return write_rank(key), key, key
     return write_rank(key), f"{head.rpartition('.')[0]}.{tail}", key
+
+
+def _is_copied_glob(key: Key, tail: str) -> bool:
+    return tail in _COPIED and key.startswith("net.ipv6.") and matches(key, with_interface(key, "all"))
 
 
 def canonical_order(items: Sequence[tuple[Key, str]], running: Mapping[Key, str]) -> list[tuple[Key, str]]:

@@ -83,9 +83,7 @@ def _first_of_each_name(files: Iterable[SourceFile]) -> list[SourceFile]:
 
 
 def _systemd(files: Sequence[SourceFile]) -> list[SourceFile]:
-    return _first_of_each_name(
-        file for file in files if file.path != MAIN_FILE and not file.name.startswith(".")
-    )
+    return _first_of_each_name(file for file in files if file.path != MAIN_FILE and not file.name.startswith("."))
 
 
 def _procps(files: Sequence[SourceFile]) -> list[SourceFile]:

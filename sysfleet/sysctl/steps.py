@@ -17,7 +17,7 @@ from sysfleet.sysctl.document import Assignment, Document, Exclusion, Line, Malf
 from sysfleet.sysctl.key import Key, file_key, is_glob, key_path
 from sysfleet.sysctl.knowledge import lookup
 from sysfleet.sysctl.sources import Loader, SourceFile, load_order
-from sysfleet.sysctl.value import refused
+from sysfleet.sysctl.value import half_applied, refused
 
 _DASH_BLANK = re.compile(r"\s*-\s")
 
@@ -45,7 +45,8 @@ class Step(msgspec.Struct, frozen=True):
     """One write, or one glob's worth of writes.
 
     `fails` if the kernel refuses the value; `over_explicit` if the glob does not spare keys that have lines
-    of their own; `plain` if the write moves nothing else and replaces the whole value, which is then `left`.
+    of their own; `plain` if the write moves nothing else and replaces the whole value, which is then `left`;
+    `half` is what a refused write stores nevertheless.
     """
 
     write: BootSetting
@@ -54,6 +55,7 @@ class Step(msgspec.Struct, frozen=True):
     fails: bool
     plain: bool
     over_explicit: bool = False
+    half: BootSetting | None = None
 
 
 class Steps(msgspec.Struct, frozen=True):
@@ -68,9 +70,7 @@ class Steps(msgspec.Struct, frozen=True):
 def steps_of(loader: Loader, files: tuple[SourceFile, ...]) -> Steps:
     """What the loader makes of these files; the same files are worked out once."""
     read = load_order(loader, files)
-    problems = [
-        BootProblem(file.path, 0, "", "the file could not be read") for file in read if file.content is None
-    ]
+    problems = [BootProblem(file.path, 0, "", "the file could not be read") for file in read if file.content is None]
     return _MODELS[loader]([file for file in read if file.content is not None], problems)
 
 
@@ -147,14 +147,12 @@ def _alpine(files: Iterable[SourceFile], problems: list[BootProblem]) -> Steps:
                 problems.append(_ignored(file.path, line, why))
             elif isinstance(line, Assignment):
                 step = _step(line, file.path)
+                steps.append(step)
                 if step.fails:
                     problems.append(
-                        BootProblem(
-                            file.path, line.line, line.text, "BusyBox stops at the refused value", True
-                        )
+                        BootProblem(file.path, line.line, line.text, "BusyBox stops at the refused value", True)
                     )
                     break
-                steps.append(step)
     return Steps(tuple(steps), frozenset(), tuple(problems))
 
 
@@ -190,13 +188,7 @@ def _shell_lines(document: Document) -> Iterator[tuple[int, str]]:
 
 def _shell_assignment(number: int, word: str) -> Assignment | Malformed:
     name, equals, value = word.partition("=")
-    if (
-        not equals
-        or not value
-        or name.startswith(("-", ";", "/"))
-        or name.endswith((".", "/"))
-        or is_glob(name)
-    ):
+    if not equals or not value or name.startswith(("-", ";", "/")) or name.endswith((".", "/")) or is_glob(name):
         return Malformed(number, word, "the script makes no assignment of this line")
     try:
         return Assignment(file_key(name), value, number, False, word)
@@ -243,7 +235,9 @@ def _step(line: Assignment, path: str) -> Step:
     write = BootSetting(pattern, line.value, path, line.line)
     left = BootSetting(pattern, effects.stored_text({}, pattern, line.value), path, line.line)
     glob = is_glob(pattern)
-    return Step(write, left, glob, fails, known is not None and effects.is_plain(pattern))
+    part = half_applied(pattern, line.value) if fails and not glob else ""
+    half = BootSetting(pattern, part, path, line.line) if part else None
+    return Step(write, left, glob, fails, known is not None and effects.is_plain(pattern), half=half)
 
 
 def _ignored(path: str, line: Line, why: str) -> BootProblem:

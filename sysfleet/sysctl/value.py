@@ -6,18 +6,19 @@ Knows how the kernel reads and shows values (kernel.md 4); refuses to know any h
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.knowledge import Knowledge, lookup
 
-_INTEGER = re.compile(
-    r"[ \t\n\v\f\r]*(-?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))[ \t\n\v\f\r]*", re.ASCII
-)
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*(-?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))[ \t\n\v\f\r]*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _INT32 = (-(2**31), 2**31 - 1)
 _TICK_MS = 10  # a tick of the slowest common kernel, HZ=100; faster ones round less
 _PAGE = 4096
+_LISTS = frozenset({"ports", "bitmap"})
+_ALL_OR_NOTHING = frozenset({"net.ipv4.ip_local_port_range"})
 
 
 def as_int(text: str) -> int | None:
@@ -100,19 +101,31 @@ def problem(key: Key, text: str) -> str | None:
 def refused(key: Key, text: str) -> bool:
     """Whether a kernel is known to answer a write of this value with EINVAL; False where nobody knows."""
     known = lookup(key)
-    if known is None or known.type == "string":
+    if known is None:
         return False
+    if known.type == "string":
+        return known.form in _LISTS and (" " in text.strip() or _SHAPES[known.form](text.strip()) is None)
     parts = text.split()
     if not parts or any(mark in text for mark in "\r\v\f"):
         return True  # the kernel takes these for no white space
+    words = parts[: known.length or None]  # further ones are a short write that succeeds
+    return len(_taken(known, words)) < len(words)
+
+
+def half_applied(key: Key, text: str) -> str:
+    """The numbers that a refused write leaves stored all the same: a plain tuple takes them one by one."""
+    known = lookup(key)
+    if known is None or known.type != "tuple" or known.form or key in _ALL_OR_NOTHING:
+        return ""
+    return " ".join(_taken(known, text.split()[: known.length or None]))
+
+
+def _taken(known: Knowledge, words: Sequence[str]) -> list[str]:
     lowest = _INT32[0] if known.kernel_minimum is None else known.kernel_minimum
     highest = _INT32[1] if known.kernel_maximum is None else known.kernel_maximum
-    # Further words of a single integer are a short write that succeeds.
-    for part in parts[: known.length or None]:
-        number = as_int(part)
-        if number is None or not lowest <= number <= highest:
-            return True
-    return False
+    numbers = [as_int(word) for word in words]
+    fits = [number is not None and lowest <= number <= highest for number in numbers]
+    return list(words[: fits.index(False) if False in fits else None])
 
 
 def _bytes(text: str) -> bytes:
@@ -122,7 +135,7 @@ def _bytes(text: str) -> bytes:
 def _problem_of_string(known: Knowledge, flat: str) -> str | None:
     if known.cut_bytes is not None and len(_bytes(flat)) > known.cut_bytes:
         return f"the value is longer than {known.cut_bytes} bytes, and the kernel would cut it"
-    if known.form in ("ports", "bitmap") and _SHAPES[known.form](flat) is None:
+    if known.form in _LISTS and _SHAPES[known.form](flat) is None:
         return "the value is no list of numbers and ranges like 1-3,7"
     return None
 
@@ -160,11 +173,10 @@ def _ranges(flat: str, highest: int) -> str | None:
     for part in flat.replace(" ", "").split(","):
         if not part:
             continue
-        found = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part, re.ASCII)
-        if found is None:
-            return None
-        first, last = int(found[1]), int(found[2] or found[1])
-        if first > last or last > highest:
+        one, dash, other = part.partition("-")
+        first = as_int(one)
+        last = as_int(other) if dash else first
+        if first is None or last is None or not 0 <= first <= last <= highest:
             return None
         spans.append((first, last))
     merged: list[tuple[int, int]] = []

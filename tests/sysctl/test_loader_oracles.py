@@ -32,6 +32,11 @@ _LINES = (
     "net.ipv4.tcp_syncookies = 0 \\\n",
     "net.ipv4.tcp_syncookies=0\r\n",
     "# hidden\rnet.ipv4.ip_forward = 1\n",
+    "net.ipv4.tcp_rmem = 1 # no comment\nnet.ipv4.tcp_fin_timeout = 7\n",
+    "net.ipv4.tcp_rmem = 8192 99999999999 1\n",
+    "net.ipv4.ip_local_reserved_ports = 1,9\nnet.ipv4.ip_local_reserved_ports = yes\n",
+    "net.ipv4.ip_local_reserved_ports = 010,0x20-0x21\n",
+    "net.ipv4.ip_local_reserved_ports = 1, 2\n",
     "net.ipv4.conf.all.accept_redirects=0\nnet.ipv4.ip_forward=1\nnet.ipv4.conf.all.accept_redirects=0\n",
 )
 

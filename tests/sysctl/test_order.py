@@ -7,17 +7,19 @@ from hypothesis import strategies as st
 
 from sysfleet.sysctl.effects import apply_write
 from sysfleet.sysctl.key import Key, is_glob, with_interface
-from sysfleet.sysctl.knowledge import every, moves_key
+from sysfleet.sysctl.knowledge import every, moves, moves_key
 from sysfleet.sysctl.order import canonical_order, write_rank
 
 _INTERFACES = ("all", "default", "aa0", "eth0", "eth0.100")
 _KEYS = sorted(
     {with_interface(pattern, name) for pattern in every() for name in _INTERFACES} - {Key("net.ipv6.ip_forward")}
 )
-_MOVERS = sorted(key for key in _KEYS if any(moves_key(key, other) for other in _KEYS))
+_MOVERS = sorted(key for key in _KEYS if moves(key))
+_MOVED = sorted({pattern for key in _MOVERS for pattern in moves(key)})
+_VICTIMS = sorted(with_interface(pattern, name) for pattern in _MOVED for name in _INTERFACES)
 _GLOBS = sorted(pattern for pattern in every() if is_glob(pattern))
 
-_hot = st.sampled_from(_MOVERS + [key for key in _KEYS if any(moves_key(mover, key) for mover in _MOVERS)])
+_hot = st.sampled_from(sorted({*_MOVERS, *(key for key in _VICTIMS if not is_glob(key))}))
 _sets = st.sets(st.one_of(_hot, st.sampled_from(_KEYS), st.sampled_from(_GLOBS)), max_size=12)
 
 

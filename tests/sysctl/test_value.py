@@ -43,6 +43,7 @@ def test_integers_are_read_by_the_rule_of_c(text: str, number: int | None) -> No
         ("net.ipv4.conf.eth0.rp_filter", "-1", "-1"),
         ("net.ipv4.tcp_rmem", "4096\t131072   6291456", "4096 131072 6291456"),
         ("net.ipv4.ip_local_reserved_ports", "2-5, 1-3,80", "1-5,80"),
+        ("net.ipv4.ip_local_reserved_ports", "010,0x20-0x21", "8,32-33"),
         ("net.ipv6.icmp.ratemask", "2,1,0,255", "0-2,255"),
         ("net.ipv4.ping_group_range", "5 1", "1 0"),
         ("net.bridge.bridge-nf-call-iptables", "2", "1"),
