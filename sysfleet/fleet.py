@@ -20,6 +20,7 @@ from nornir.core.state import GlobalState
 from sysfleet import __version__
 from sysfleet.errors import CommandTimeout, HostError, InventoryError, SelectionError, UsageError
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report
+from sysfleet.planning.memo import Planner
 from sysfleet.planning.plan import Options
 from sysfleet.plugins.connections import SHARED, ParamikoConnection, Shared
 from sysfleet.plugins.inventory import SysfleetInventory
@@ -204,6 +205,7 @@ class _Run:
         self._told: set[str] = set()
         self.interrupted = False
         self.id = run_id(now, secrets.token_bytes(4))
+        self._planner = Planner(options_of(fleet.settings, fleet.risks))
         self._progress = Progress(fleet.reporter.phase)
         head = header(self.id, command.value, now, _operator(fleet.environ), limit, __version__)
         self._journal = Journal.open(fleet.project, head, self._note)
@@ -240,7 +242,7 @@ class _Run:
             roles={name: self._fleet.inventory.hosts[name].roles for name in self.names},
             patterns=self._fleet.rendering.patterns,
             policy=self._fleet.rendering.policy,
-            options=options_of(settings, self._fleet.risks),
+            planner=self._planner,
             progress=self._progress,
             clock=time.monotonic,
             deadline_s=settings.run.deadline_s,

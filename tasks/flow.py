@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nornir.core.task import Result, Task
 
 from sysfleet.outcome import HostOutcome, Status
-from sysfleet.planning.plan import Plan, make_plan
+from sysfleet.planning.plan import Plan
 from sysfleet.remote.session import Session
 from sysfleet.tasks.change import change, prepare, put_back
 from sysfleet.tasks.confirm import confirm
@@ -62,7 +62,7 @@ class _Way:
         self._enter("read")
         reading = read(session, self._job, self.name, deadline=self._deadline)
         read_at = self._job.clock()
-        plan = make_plan(self._job.policy(self.name, reading.facts), reading, self._job.options)
+        plan = self._job.planner.plan(self._job.policy(self.name, reading.facts), reading)
         status = self._status(plan)
         row = row_of_plan(self.name, self._job, plan, reading.facts, status)
         if status is not Status.DRIFTED or self._job.command is not Command.APPLY or plan.empty:

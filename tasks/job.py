@@ -10,7 +10,7 @@ from threading import Event
 from sysfleet.errors import HostError
 from sysfleet.host import Facts
 from sysfleet.outcome import HostOutcome
-from sysfleet.planning.plan import Options
+from sysfleet.planning.memo import Planner
 from sysfleet.policy.rule import Policy
 from sysfleet.remote.programs.changing import ChangeRequest
 from sysfleet.remote.programs.persisting import PersistRequest
@@ -69,7 +69,7 @@ class Job:
     roles: Mapping[str, tuple[str, ...]]
     patterns: Callable[[str], tuple[Key, ...]]
     policy: Callable[[str, Facts], Policy]
-    options: Options
+    planner: Planner
     progress: Progress
     clock: Callable[[], float]
     deadline_s: float = 60.0

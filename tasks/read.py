@@ -11,7 +11,7 @@ from sysfleet.tasks.job import Job
 
 def read(session: Session, job: Job, host: str, *, deadline: float) -> Reading:
     """Facts, files and values of one host; raises HostError."""
-    request = ReadRequest(patterns=job.patterns(host), our_file=job.options.path)
+    request = ReadRequest(patterns=job.patterns(host), our_file=job.planner.options.path)
     done = session.run(
         read_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=job.privileged_read
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
+from typing_extensions import override
 
 from sysfleet.errors import (
     CommandTimeout,
@@ -69,7 +70,7 @@ def row_of_plan(host: str, job: Job, plan: Plan, facts: Facts, status: Status) -
         changes=plan.changes,
         loader=facts.loader.value,
         file=FileOutcome(plan.file.path, _diff(plan.file)),
-        settings=tuple(_setting(setting) for setting in plan.settings),
+        settings=_settings(_Identity(plan)),
         notes=notes,
         stand_in=facts.stand_in is not None,
     )
@@ -124,6 +125,28 @@ def _settled(setting: SettingOutcome, values: Mapping[Key, str]) -> SettingOutco
         notes=notes,
         why=None,
     )
+
+
+class _Identity:
+    """A plan that is equal to itself alone: hosts that are alike share it, and then what is made of it."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @override
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.plan is other.plan
+
+
+@lru_cache(maxsize=256)
+def _settings(of: _Identity) -> tuple[SettingOutcome, ...]:
+    return tuple(_setting(setting) for setting in of.plan.settings)
 
 
 def _setting(plan: SettingPlan) -> SettingOutcome:
