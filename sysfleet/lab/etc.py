@@ -10,7 +10,7 @@ from pathlib import Path
 from sysfleet.lab import loaders
 from sysfleet.lab.spec import HostSpec, Loader
 
-AUTHORIZED_KEYS = "etc/ssh/authorized_keys"
+AUTHORIZED_KEYS = "etc/ssh/authorized_keys.d/root"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 SSHD_CONFIG = "etc/ssh/sshd_config"
 
@@ -32,7 +32,7 @@ nogroup:x:65534:
 
 _SSHD_CONFIG = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
-AuthorizedKeysFile /etc/ssh/authorized_keys
+AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u
 StrictModes no
 UsePAM no
 UseDNS no
@@ -58,7 +58,7 @@ _OS_RELEASE = {
 
 def write_host_files(root: Path, spec: HostSpec, loader: Loader, host_key: bytes, client_key: str) -> None:
     """Write everything below `root` that the host finds at its first boot."""
-    for folder in (*LASTING, "etc/sysctl.d", "etc/ssh", SHARED_FOLDER):
+    for folder in (*LASTING, "etc/sysctl.d", "etc/ssh/authorized_keys.d", SHARED_FOLDER):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for path, text in _texts(spec, loader).items():
         (root / path).write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Never
 
@@ -27,6 +28,7 @@ def run_folder_host(start: Start, values: Mapping[str, bytes]) -> Never:
         linux.adopt_orphans()
         start.leave_supervisor()
         signal.signal(signal.SIGTERM, _end_all)
+        _fence(plan.store)
         os.umask(0o022)
         standin.build(plan, values, start.boot_id)
         if start.is_first:
@@ -40,10 +42,23 @@ def run_folder_host(start: Start, values: Mapping[str, bytes]) -> Never:
         os._exit(1)
 
 
-def environment(start_folder: os.PathLike[str], shell: str) -> dict[str, str]:
+def environment(store: Path, shell: str) -> dict[str, str]:
     """What commands on such a host find in their environment."""
-    folder = os.fspath(start_folder)
-    return {**ENVIRONMENT, "HOME": f"{folder}/root", "SHELL": shell, standin.VARIABLE: folder}
+    own = {"HOME": f"{store}/root", "TMPDIR": f"{store}/tmp", standin.VARIABLE: str(store)}
+    return {**ENVIRONMENT, **own, "SHELL": shell}
+
+
+def _fence(store: Path) -> None:
+    """Let root's commands write below `store` alone, where the machine allows so much of a namespace.
+
+    Where it does not, in a container, /proc/sys is read-only anyway; other users are root of nothing.
+    """
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            linux.unshare(linux.CLONE_NEWNS)
+            linux.make_mounts_private()
+            linux.make_read_only_below(Path("/"))
+            linux.bind(store, store, read_only=False)
 
 
 def _serve(start: Start) -> None:

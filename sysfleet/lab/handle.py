@@ -86,12 +86,15 @@ class LabHost:
         if process is None:
             raise FleetError(f"lab host {self.name} is not up")
         if state.read(self._folder)["mode"] == "folder":
-            words, environment = list(argv), folderhost.environment(self.root, self.spec.shell)
+            # Only root has a fence to go behind (sysfleet.lab.folderhost).
+            entered = ["--mount"] if os.geteuid() == 0 else []
+            environment = folderhost.environment(self.root, self.spec.shell)
         else:
-            words = ["nsenter", f"--target={process.pid}", *_NAMESPACES, "--preserve-credentials", "--", *argv]
+            entered = [*_NAMESPACES, "--preserve-credentials"]
             environment = {**ENVIRONMENT, "SHELL": self.spec.shell}
+        words = ["nsenter", f"--target={process.pid}", *entered, "--"] if entered else []
         return subprocess.run(
-            words, input=input, capture_output=True, check=False, env=environment, timeout=timeout_s
+            [*words, *argv], input=input, capture_output=True, check=False, env=environment, timeout=timeout_s
         )
 
     def read(self, key: str) -> str | None:

@@ -22,7 +22,6 @@ from sysfleet.lab.spec import key_path
 from sysfleet.lab.start import ENVIRONMENT, Start
 
 _BACKLOG = 1024
-_LOADER_TIMEOUT_S = 60.0
 
 def run_keeper(start: Start) -> Never:
     """Make the host's namespaces and its init, and end when that ends."""
@@ -76,8 +75,7 @@ def _boot(start: Start, wire: namespaces.Wire) -> None:
         _write_values(plan.spec.values)
     if loaders.is_enabled(Path("/"), plan.loader):
         # A real loader's complaints are a host's own affair: they are in its log.
-        command = loaders.boot_command(plan.loader)
-        subprocess.run(command, env=ENVIRONMENT, timeout=_LOADER_TIMEOUT_S, check=False)
+        subprocess.run(loaders.boot_command(plan.loader), env=ENVIRONMENT, check=False)
 
 
 def _write_values(values: Mapping[str, str]) -> None:

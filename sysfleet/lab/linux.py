@@ -32,6 +32,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -92,8 +94,13 @@ def bind(source: Path, target: Path, *, read_only: bool | None = None) -> None:
     """Show `source`, with all that is mounted below it, at `target` too; writable as it was unless told."""
     _mount(str(source), target, None, _MS_BIND | _MS_REC)
     if read_only is not None:
-        for mount_point in _mounts_below(target) if read_only else [target]:
-            _remount(mount_point, read_only=read_only)
+        _remount(target, read_only=read_only)
+
+
+def make_read_only_below(top: Path) -> None:
+    """Make every mount below `top` read-only, `top` itself only if that is the root."""
+    for mount_point in _mounts_below(top):
+        _remount(mount_point, read_only=True)
 
 
 def _remount(target: Path, *, read_only: bool) -> None:
@@ -103,14 +110,13 @@ def _remount(target: Path, *, read_only: bool) -> None:
 
 
 def _mounts_below(top: Path) -> list[Path]:
-    """The mount points at and below `top`, which is one itself."""
-    found = [top]
+    prefix = os.fsencode(top).rstrip(b"/") + b"/"
+    found = []
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         # proc(5): blank, tab, line break and backslash are written as octal numbers.
-        name = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), line.split(b" ", 5)[4])
-        point = Path(os.fsdecode(name))
-        if point != top and point.is_relative_to(top):
-            found.append(point)
+        name = _OCTAL.sub(lambda digits: bytes([int(digits[1], 8)]), line.split(b" ", 5)[4])
+        if name.startswith(prefix):
+            found.append(Path(os.fsdecode(name)))
     return found
 
 

@@ -114,7 +114,7 @@ def declare(root: Path, loader: Loader, *, enabled: bool) -> None:
                 (root / "etc/alpine-release").write_text("3.20.3\n", encoding="utf-8")
             _script(root / "etc/init.d/sysctl", _ALPINE_SCRIPT if loader == "alpine" else _OPENRC_SCRIPT)
             if enabled:
-                _link(root / "etc/runlevels/boot/sysctl", "/etc/init.d/sysctl")
+                _link(root / "etc/runlevels/boot/sysctl", "../../init.d/sysctl")
         case "none":
             pass
 

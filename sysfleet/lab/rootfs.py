@@ -60,7 +60,8 @@ def _show_programs(new_root: Path) -> None:
             target.symlink_to(source.readlink())
         elif source.is_dir():
             target.mkdir()
-            linux.bind(source, target, read_only=True)
+            linux.bind(source, target)
+    linux.make_read_only_below(new_root)
 
 
 def _show_lasting(new_root: Path, store: Path) -> None:

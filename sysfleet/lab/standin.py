@@ -49,8 +49,9 @@ def check(spec: HostSpec) -> None:
 def build(plan: HostPlan, values: Mapping[str, bytes], boot_id: str) -> None:
     """Make /proc/sys and /run afresh below the host's folder, as a boot does."""
     spec, root = plan.spec, plan.store
-    for name in ("proc", "run"):
+    for name in ("proc", "run", "tmp"):
         shutil.rmtree(root / name, ignore_errors=True)
+    (root / "tmp").mkdir()
     proc_sys = root / "proc/sys"
     for name, content in {**values, **_overrides(plan, boot_id)}.items():
         _write(proc_sys / name, content)

@@ -44,7 +44,7 @@ class Start:
         traceback.print_exception(error)
         sys.stderr.flush()
         try:
-            self.report(error=str(error))
+            self.report(error=_wording(error))
         except OSError:
             traceback.print_exc()
 
@@ -63,3 +63,9 @@ class Start:
             os.closerange(low, fd)
             low = fd + 1
         os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def _wording(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
