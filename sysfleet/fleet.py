@@ -43,7 +43,7 @@ from sysfleet.tasks.tell import row_not_begun, row_of_error, timed
 
 Approve = Callable[[FleetReport], bool]
 
-_GRACE_S = 5.0  # what hosts that are not in change get after an interrupt
+_GRACE_S = 2.0  # what hosts that are not in change get after an interrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ class _Run:
     def report(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
         """The rows so far, in natural order."""
         ordered = sorted(rows.values(), key=lambda row: natural_key(row.host))
-        return report(self.id, self._command.value, ordered, self._notes)
+        return report(self.id, self._command.value, ordered, self._notes, interrupted=self.interrupted)
 
     def end(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
         """The report; rows that were not told yet are told, and the journal gets its last line."""

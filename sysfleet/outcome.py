@@ -62,6 +62,14 @@ class OriginRecord(msgspec.Struct, frozen=True, omit_defaults=False):
     value: str | None = None  # the constraint in words; set inside a chain
 
 
+class ConstraintRecord(msgspec.Struct, frozen=True):
+    """What is asked of a key: `value`, `at_least`, `at_most`, `one_of` or `absent`, and in words."""
+
+    kind: str
+    operands: tuple[str, ...]
+    words: str
+
+
 class WinnerRecord(msgspec.Struct, frozen=True):
     """The line of a file on the host that decides the value at boot."""
 
@@ -80,7 +88,7 @@ class SettingOutcome(msgspec.Struct, frozen=True):
     verdict: Verdict
     origin: OriginRecord | None
     boot_winner: WinnerRecord | None = None
-    constraint: str = "value"
+    constraint: ConstraintRecord | None = None
     running_state: str = "value"
     interfaces: dict[str, str] = {}
     chain: tuple[OriginRecord, ...] = ()
@@ -130,19 +138,23 @@ class FleetReport(msgspec.Struct, frozen=True):
     summary: dict[str, int]
     hosts: tuple[HostOutcome, ...]
     notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def exit_code(self) -> ExitCode:
-        """The worst of the rows."""
-        return worst(row.status.exit_code for row in self.hosts)
+        """The worst of the rows; a run that was interrupted says so even where every row came to its end."""
+        codes = [row.status.exit_code for row in self.hosts]
+        return worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
 
 
-def report(run: str, command: str, rows: Iterable[HostOutcome], notes: Sequence[str] = ()) -> FleetReport:
+def report(
+    run: str, command: str, rows: Iterable[HostOutcome], notes: Sequence[str] = (), *, interrupted: bool = False
+) -> FleetReport:
     """Gather finished rows; the order given is kept."""
     hosts = tuple(rows)
     counts = Counter(row.status.value for row in hosts)
     summary = {"hosts": len(hosts)} | {s.value: counts[s.value] for s in Status if counts[s.value]}
-    return FleetReport(SCHEMA, run, command, summary, hosts, tuple(notes))
+    return FleetReport(SCHEMA, run, command, summary, hosts, tuple(notes), interrupted)
 
 
 _ENCODER = msgspec.json.Encoder()

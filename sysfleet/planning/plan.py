@@ -318,13 +318,17 @@ def _collect_refusals(draft: _Draft, own: SourceFile | None, writes: Sequence[Wr
         draft.refusals.append("/proc/sys is read-only as a whole")
     for write in writes:
         if is_one_way(write.key, write.value) and not draft.options.allow_one_way:
-            draft.refusals.append(f"{write.key} = {write.value} cannot be taken back before a reboot")
+            draft.refusals.append(
+                f"{write.key} = {write.value} cannot be taken back before a reboot; --allow-one-way lets it"
+            )
         if write.key.endswith(".forwarding") and is_destructive(write.key, write.value):
             hazard = "drops default routes that were learned from router advertisements, where accept_ra is not 2"
             if write.key.startswith("net.ipv6.conf.all."):
                 draft.notes.append(f"{write.key} = {write.value} {hazard}")
         elif is_destructive(write.key, write.value) and not draft.options.allow_destructive:
-            draft.refusals.append(f"{write.key} = {write.value} destroys what its old number does not bring back")
+            draft.refusals.append(
+                f"{write.key} = {write.value} destroys what its old number does not bring back; --allow-destructive lets it"
+            )
 
 
 def predicted(reading: Reading, plan: Plan) -> Reading:

@@ -152,7 +152,12 @@ def test_a_change_that_was_planned_on_other_files_is_blocked(make_lab: LabFactor
 def test_a_question_that_is_declined_writes_nothing(make_lab: LabFactory) -> None:
     lab = make_lab(HostSpec("web1", groups=("web",)))
     shown: list[FleetReport] = []
-    report = fleet_of(lab).apply(approve=lambda plan: bool(shown.append(plan)))
+
+    def no(plan: FleetReport) -> bool:
+        shown.append(plan)
+        return False
+
+    report = fleet_of(lab).apply(approve=no)
     assert statuses(report) == {"web1": Status.DRIFTED}
     assert report.exit_code is ExitCode.DRIFT
     assert rows_of(shown[0])["web1"].changes > 0
@@ -194,9 +199,7 @@ def test_a_rival_file_that_wins_is_blocked_and_named(make_lab: LabFactory) -> No
     rival = {"/etc/sysctl.d/99-zzz-rival.conf": b"# mine\nnet.ipv4.tcp_fin_timeout = 45\n"}
     lab = make_lab(HostSpec("web1", groups=("web",), files=rival))
     fleet = fleet_of(lab)
-    setting = next(
-        each for each in rows_of(fleet.check())["web1"].settings if each.key == "net.ipv4.tcp_fin_timeout"
-    )
+    setting = next(each for each in rows_of(fleet.check())["web1"].settings if each.key == "net.ipv4.tcp_fin_timeout")
     assert setting.verdict == "shadowed"
     assert setting.boot_winner is not None
     assert (setting.boot_winner.file, setting.boot_winner.line) == ("/etc/sysctl.d/99-zzz-rival.conf", 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sysfleet.outcome import HostOutcome, Status
+from sysfleet.outcome import ConstraintRecord, HostOutcome, Status
 from sysfleet.planning.verdict import Verdict
 from sysfleet.report.changes import changes
 from sysfleet.report.detail import detail
@@ -72,7 +72,15 @@ def test_interfaces_with_other_values_have_their_own_line() -> None:
 
 def test_a_floor_stands_as_the_policy_says_it_and_not_as_the_value_it_settles_to() -> None:
     chain = (msgspec.structs.replace(ORIGIN, value=">= 4096"),)
-    row = drifted("web1", setting("net.core.somaxconn", wanted="9000", constraint="at_least", chain=chain))
+    row = drifted(
+        "web1",
+        setting(
+            "net.core.somaxconn",
+            wanted="9000",
+            constraint=ConstraintRecord("at_least", ("4096",), ">= 4096"),
+            chain=chain,
+        ),
+    )
     assert detail([row]).splitlines()[2].split()[1:3] == [">=", "4096"]
     assert changes([row]).splitlines()[2].split()[1:3] == ["1", "9000"]
 
