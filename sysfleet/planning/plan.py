@@ -24,6 +24,7 @@ from sysfleet.sysctl.loaders import Boot, SourceFile, knows_globs, predict
 from sysfleet.sysctl.order import canonical_order
 from sysfleet.sysctl.value import same
 
+_IPV6_FORWARDING = Key("net.ipv6.conf.all.forwarding")
 MAX_PASSES = 4  # of writing what still differs; a fifth would find the same keys moving again
 
 
@@ -317,18 +318,21 @@ def _collect_refusals(draft: _Draft, own: SourceFile | None, writes: Sequence[Wr
     if writes and not draft.reading.facts.proc_sys_writable:
         draft.refusals.append("/proc/sys is read-only as a whole")
     for write in writes:
-        if is_one_way(write.key, write.value) and not draft.options.allow_one_way:
-            draft.refusals.append(
-                f"{write.key} = {write.value} cannot be taken back before a reboot; --allow-one-way lets it"
-            )
-        if write.key.endswith(".forwarding") and is_destructive(write.key, write.value):
-            hazard = "drops default routes that were learned from router advertisements, where accept_ra is not 2"
-            if write.key.startswith("net.ipv6.conf.all."):
-                draft.notes.append(f"{write.key} = {write.value} {hazard}")
-        elif is_destructive(write.key, write.value) and not draft.options.allow_destructive:
-            draft.refusals.append(
-                f"{write.key} = {write.value} destroys what its old number does not bring back; --allow-destructive lets it"
-            )
+        _collect_risks(draft, write)
+
+
+def _collect_risks(draft: _Draft, write: Write) -> None:
+    """What a write cannot be taken back from, or destroys; refused unless the person allows it."""
+    what, options = f"{write.key} = {write.value}", draft.options
+    if is_one_way(write.key, write.value) and not options.allow_one_way:
+        draft.refusals.append(f"{what} cannot be taken back before a reboot; --allow-one-way lets it")
+    if not is_destructive(write.key, write.value):
+        return
+    if write.key.endswith(".forwarding"):
+        if write.key == _IPV6_FORWARDING:
+            draft.notes.append(f"{what} drops default routes learned from routers, where accept_ra is not 2")
+    elif not options.allow_destructive:
+        draft.refusals.append(f"{what} destroys what its old number does not bring back; --allow-destructive lets it")
 
 
 def predicted(reading: Reading, plan: Plan) -> Reading:
