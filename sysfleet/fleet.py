@@ -242,6 +242,7 @@ class _Run:
             roles={name: self._fleet.inventory.hosts[name].roles for name in self.names},
             patterns=self._fleet.rendering.patterns,
             policy=self._fleet.rendering.policy,
+            left_to_read=self._fleet.rendering.left_to_read,
             planner=self._planner,
             progress=self._progress,
             clock=time.monotonic,

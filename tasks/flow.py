@@ -12,7 +12,7 @@ from sysfleet.remote.session import Session
 from sysfleet.tasks.change import change, prepare, put_back
 from sysfleet.tasks.confirm import confirm
 from sysfleet.tasks.job import Command, Job, Prepared, Stopped
-from sysfleet.tasks.read import read
+from sysfleet.tasks.read import read, read_more
 from sysfleet.tasks.tell import row_of_error, row_of_plan, timed
 
 # Phases in which a host is not to be left alone: its change is under way.
@@ -60,11 +60,15 @@ class _Way:
         if waiting is not None:
             return Finished(self._apply(session, waiting))
         self._enter("read")
-        reading = read(session, self._job, self.name, deadline=self._deadline)
+        reading = read(session, self._job, self._job.patterns(self.name), deadline=self._deadline)
+        policy = self._job.policy(self.name, reading.facts)
+        left = self._job.left_to_read(self.name, policy)
+        if left:
+            reading = read_more(session, self._job, reading, left, deadline=self._deadline)
         read_at = self._job.clock()
-        plan = self._job.planner.plan(self._job.policy(self.name, reading.facts), reading)
+        plan = self._job.planner.plan(policy, reading)
         status = self._status(plan)
-        row = row_of_plan(self.name, self._job, plan, reading.facts, status)
+        row = row_of_plan(self.name, self._job, plan, reading.facts, status, read_twice=left)
         if status is not Status.DRIFTED or self._job.command is not Command.APPLY or plan.empty:
             return Finished(row, rendered=plan.file.after)
         prepared = prepare(self._job, plan, reading, row, read_at)

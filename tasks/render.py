@@ -9,7 +9,7 @@ from sysfleet.policy.inventory import override_layers
 from sysfleet.policy.layers import PolicyCache
 from sysfleet.policy.rule import Policy, Rule
 from sysfleet.rendering import Templates, TemplateVariables
-from sysfleet.sysctl.key import Key
+from sysfleet.sysctl.key import Key, matches
 
 BASE = "base"
 
@@ -24,6 +24,7 @@ class Rendering:
         self._policies = PolicyCache()
         self._overrides: dict[str, list[tuple[Rule, ...]]] = {}
         self._patterns: dict[tuple[object, ...], tuple[Key, ...]] = {}
+        self._left: dict[tuple[int, int], tuple[Policy, tuple[Key, ...]]] = {}
 
     def variables(self, host: str, facts: Facts | None = None) -> TemplateVariables:
         """What templates see of a host; sample facts where none are given."""
@@ -62,6 +63,17 @@ class Rendering:
             literal.update(rule.pattern for rules in layers for rule in rules)
             known = self._patterns.setdefault(asked, read_patterns(literal))
         return known
+
+    def left_to_read(self, host: str, policy: Policy) -> tuple[Key, ...]:
+        """What the policy names and `patterns` did not foresee: keys that an expression in a template made whole."""
+        foreseen = self.patterns(host)
+        asked = (id(policy), id(foreseen))
+        known = self._left.get(asked)
+        if known is None:
+            wide = read_patterns(wanted.pattern for wanted in policy.wanted)
+            left = tuple(key for key in wide if not any(key == one or matches(one, key) for one in foreseen))
+            known = self._left.setdefault(asked, (policy, left))
+        return known[1]
 
     def preflight(self, hosts: list[str]) -> None:
         """Try the templates for these hosts with sample facts; TemplateError has all problems."""

@@ -53,7 +53,9 @@ _STATUS_OF: tuple[tuple[type[FleetError], Status], ...] = (
 _UNDECIDED = frozenset({"change", "confirm", "put back"})
 
 
-def row_of_plan(host: str, job: Job, plan: Plan, facts: Facts, status: Status) -> HostOutcome:
+def row_of_plan(
+    host: str, job: Job, plan: Plan, facts: Facts, status: Status, *, read_twice: tuple[Key, ...] = ()
+) -> HostOutcome:
     """The row of a host that was read and planned."""
     error = None
     if status is Status.BLOCKED:
@@ -64,6 +66,8 @@ def row_of_plan(host: str, job: Job, plan: Plan, facts: Facts, status: Status) -
         names = ", ".join(plan.unreadable[:5])
         error = ErrorRecord("ReadError", "read", f"not readable for this login: {names}", "set [privilege] method")
     notes = plan.notes if status is Status.BLOCKED else (*plan.notes, *(f"apply refuses: {r}" for r in plan.refusals))
+    if read_twice:
+        notes = (*notes, f"read twice: no template spells out {', '.join(read_twice[:3])}")
     return HostOutcome(
         host=host,
         roles=job.roles[host],

@@ -298,3 +298,12 @@ def test_a_mixed_fleet_of_fifty_gives_fifty_right_rows(make_lab: LabFactory) -> 
     calm = expected | {name: Status.OK for name, status in expected.items() if status is Status.CHANGED}
     calm["db4"] = Status.DRIFTED
     assert statuses(again) == calm
+
+
+def test_a_key_that_no_template_spells_out_costs_a_second_read_and_the_row_says_so(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    template = lab.folder / "templates" / "web.conf.j2"
+    template.write_text('{% set key = ["net", "ipv4", "tcp_sack"] | join(".") %}\n{{ key }} = 0\n')
+    row = rows_of(fleet_of(lab).check())["web1"]
+    assert text_of(row, "net.ipv4.tcp_sack") == "1"
+    assert row.notes == ("read twice: no template spells out net.ipv4.tcp_sack",)

@@ -231,7 +231,9 @@ def test_a_loader_that_is_switched_off_is_drift_unless_accepted() -> None:
 def test_a_one_way_value_is_refused() -> None:
     host = reading({"kernel.kexec_load_disabled": "0"})
     plan = make_plan(policy(wanted("kernel.kexec_load_disabled", "1")), host, OPTIONS)
-    assert plan.refusals == ("kernel.kexec_load_disabled = 1 cannot be taken back before a reboot; --allow-one-way lets it",)
+    assert plan.refusals == (
+        "kernel.kexec_load_disabled = 1 cannot be taken back before a reboot; --allow-one-way lets it",
+    )
 
 
 def test_globs_stay_out_of_the_file_where_the_loader_knows_none() -> None:
