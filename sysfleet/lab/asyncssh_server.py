@@ -147,9 +147,7 @@ async def _drain(fd: int, target: asyncssh.SSHWriter[bytes]) -> None:
     """Pass what the program writes to the client, no faster than that takes it."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_CHUNK_BYTES)
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0)
-    )
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0))
     try:
         with suppress(*_GONE):
             while chunk := await reader.read(_CHUNK_BYTES):

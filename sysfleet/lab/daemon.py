@@ -33,7 +33,7 @@ def main() -> Never:
     os.dup2(2, _ANSWER)
     try:
         _run(folder, request, answer)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the boundary of a process
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)

@@ -79,7 +79,11 @@ class LabHost:
         return process if process is not None and process.is_alive() else None
 
     def run(
-        self, argv: Sequence[str], *, input: bytes | None = None, timeout_s: float = 60.0  # noqa: A002
+        self,
+        argv: Sequence[str],
+        *,
+        input: bytes | None = None,  # noqa: A002 - as subprocess.run calls it
+        timeout_s: float = 60.0,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program as root inside the host, without SSH; its status is the caller's to judge."""
         process = self.process
@@ -284,7 +288,8 @@ def _raise_refusal(answer: Mapping[str, Any], folder: Path) -> None:
     if "done" in answer:
         return
     kind = UsageError if answer.get("usage") else SetupError
-    raise kind(answer.get("error", "the lab's supervisor ended at once"), hint=answer.get("hint", f"see {folder / state.LOG}"))
+    message = answer.get("error", "the lab's supervisor ended at once")
+    raise kind(message, hint=answer.get("hint", f"see {folder / state.LOG}"))
 
 
 def _await_end(process: Process) -> None:

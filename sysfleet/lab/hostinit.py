@@ -23,6 +23,7 @@ from sysfleet.lab.start import ENVIRONMENT, Start
 
 _BACKLOG = 1024
 
+
 def run_keeper(start: Start) -> Never:
     """Make the host's namespaces and its init, and end when that ends."""
     status = 1

@@ -49,9 +49,7 @@ def enter_namespaces() -> Wire:
     """Second half; the fresh PID namespace begins with the next child."""
     linux.unshare(linux.CLONE_NEWNET)
     outside = os.open("/proc/self/ns/net", os.O_RDONLY)
-    linux.unshare(
-        linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWPID
-    )
+    linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWPID)
     return Wire(os.open("/proc/self/ns/net", os.O_RDONLY), outside)
 
 
@@ -85,9 +83,11 @@ def has_range() -> bool:
     if os.geteuid() == 0:
         return True
     try:
-        return bool(shutil.which("newuidmap") and _own_range(Path("/etc/subuid")) and _own_range(Path("/etc/subgid")))
+        for table in ("/etc/subuid", "/etc/subgid"):
+            _own_range(Path(table))
     except OSError:
         return False
+    return shutil.which("newuidmap") is not None
 
 
 def _own_range(table: Path) -> tuple[int, int]:

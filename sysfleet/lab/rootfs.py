@@ -7,7 +7,6 @@ from there: besides `net.*` and what is namespaced of `kernel.*`, /proc/sys is r
 from __future__ import annotations
 
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,9 +23,17 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger", "acpi", "scsi")
 
 # kernel.md section 8: of kernel.*, these belong to the UTS and IPC namespaces.
-_NAMESPACED = ("net",) + tuple(
-    f"kernel/{name}"
-    for name in ("hostname", "domainname", "sem", "shmall", "shmmax", "shmmni", "msgmax", "msgmnb", "msgmni")
+_NAMESPACED = (
+    "net",
+    "kernel/hostname",
+    "kernel/domainname",
+    "kernel/sem",
+    "kernel/shmall",
+    "kernel/shmmax",
+    "kernel/shmmni",
+    "kernel/msgmax",
+    "kernel/msgmnb",
+    "kernel/msgmni",
 )
 
 

@@ -136,12 +136,12 @@ def _settings(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _matches(proc_sys: Path, pattern: str, explicit: set[str]) -> list[Path]:
-    named = {proc_sys / key_path(key) for key in explicit}
-    wanted = key_path(pattern).parts
+    """Every key that the pattern means; one that is named in full anywhere is left to that line (sysctl.d(5))."""
     found = [proc_sys]
-    for part in wanted:
-        found = [entry for folder in found if folder.is_dir() for entry in folder.iterdir() if fnmatchcase(entry.name, part)]
-    return sorted(set(found) - named)
+    for part in key_path(pattern).parts:
+        entries = [entry for folder in found if folder.is_dir() for entry in folder.iterdir()]
+        found = [entry for entry in entries if fnmatchcase(entry.name, part)]
+    return sorted(set(found) - {proc_sys / key_path(key) for key in explicit})
 
 
 def _write(path: Path, content: bytes) -> None:

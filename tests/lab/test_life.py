@@ -47,7 +47,9 @@ def _await_end(process: Process) -> None:
     os.close(handle)
 
 
-def test_killing_a_host_ends_everything_it_started_and_no_other(lab_factory: LabFactory, lab_kind: dict[str, Any]) -> None:
+def test_killing_a_host_ends_everything_it_started_and_no_other(
+    lab_factory: LabFactory, lab_kind: dict[str, Any]
+) -> None:
     lab = lab_factory(HostSpec("a"), HostSpec("b"), **lab_kind)
     on_a, on_b = _leave_something_running(lab, "a"), _leave_something_running(lab, "b")
     lab.hosts["a"].kill()

@@ -37,14 +37,19 @@ class Answer(NamedTuple):
     signal: str | None
 
 
-def ssh(lab: Lab, host: LabHost | str, command: str, *, stdin: bytes = b"", **options: Any) -> Answer:
-    """Run a command on a lab host as its operator would: strict about its key, with the lab's own key."""
+def connect(lab: Lab, host: LabHost | str, **options: Any) -> Any:
+    """A strict connection to a lab host, as asyncssh's `connect` gives it."""
     port = (lab.hosts[host] if isinstance(host, str) else host).port
     login = {"username": "root", "client_keys": [str(lab.client_key)], "known_hosts": str(lab.known_hosts)}
+    return asyncssh.connect("127.0.0.1", port, config=None, agent_path=None, **{**login, **options})
+
+
+def ssh(lab: Lab, host: LabHost | str, command: str, *, stdin: bytes = b"", **options: Any) -> Answer:
+    """Run a command on a lab host as its operator would, with the lab's own key."""
 
     async def run() -> Answer:
-        async with asyncssh.connect("127.0.0.1", port, config=None, agent_path=None, **{**login, **options}) as to:
-            done = await to.run(command, input=stdin, encoding=None)
+        async with connect(lab, host, **options) as connection:
+            done = await connection.run(command, input=stdin, encoding=None)
             signal = done.exit_signal[0] if done.exit_signal else None
             return Answer(None if signal else done.exit_status, _bytes(done.stdout), _bytes(done.stderr), signal)
 
