@@ -62,6 +62,9 @@ def build(plan: HostPlan, values: Mapping[str, bytes], boot_id: str) -> None:
     _leave_out(proc_sys, spec.absent)
     (root / "run").mkdir()
     loaders.declare_running(root, plan.loader)
+    if plan.loader == "systemd":
+        # A reading asks for the program too; without namespaces the host has no /usr of the machine's.
+        _write(root / "usr/lib/systemd/systemd-sysctl", b"")
     etc.write_added_files(root, spec, at_boot=True)
 
 
