@@ -95,9 +95,7 @@ class Exchange:
             if last:
                 self._channel.shutdown_write()
             return
-        threading.Thread(
-            target=self._write_rest, args=(data, at), name="sysfleet-upload", daemon=True
-        ).start()
+        threading.Thread(target=self._write_rest, args=(data, at), name="sysfleet-upload", daemon=True).start()
 
     def _write_rest(self, data: bytes, at: int) -> None:
         channel = self._channel

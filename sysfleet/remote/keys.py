@@ -26,9 +26,7 @@ Passphrase = Callable[[str], str | None]
 
 _AGENT_TIMEOUT_S = 10.0
 _AGENT_LIMIT_BYTES = 1 << 20
-_HINT_FORMAT = (
-    "ed25519, ecdsa and rsa keys in OpenSSH's format can be used; `ssh-keygen -p -f FILE` rewrites others"
-)
+_HINT_FORMAT = "ed25519, ecdsa and rsa keys in OpenSSH's format can be used; `ssh-keygen -p -f FILE` rewrites others"
 _OPENSSH_MAGIC = b"openssh-key-v1\0"
 # draft-miller-ssh-agent, 5.1
 _REQUEST_IDENTITIES, _IDENTITIES_ANSWER, _SIGN_REQUEST, _SIGN_RESPONSE = 11, 12, 13, 14

@@ -21,9 +21,7 @@ from sysfleet.errors import HostKeyRejected, SetupError
 from sysfleet.remote.evidence import clean
 
 _HINT_UNKNOWN = "prove the key another way, then add it to known_hosts"
-_HINT_CHANGED = (
-    "somebody may be in between, or the host was set up anew: prove the key before you replace the line"
-)
+_HINT_CHANGED = "somebody may be in between, or the host was set up anew: prove the key before you replace the line"
 
 
 # An RSA key signs in two ways; its own name stands for a third, with SHA-1, which nobody asks for here.
@@ -214,9 +212,7 @@ class _Names:
 
 def _compiled(name: str) -> re.Pattern[str]:
     # Only * and ? are special: the brackets of [host]:port are not.
-    parts = (
-        ".*" if char == "*" else "." if char == "?" else re.escape(char) for char in re.sub(r"\*+", "*", name)
-    )
+    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in re.sub(r"\*+", "*", name))
     return re.compile("".join(parts), re.DOTALL)
 
 

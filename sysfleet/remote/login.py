@@ -109,16 +109,12 @@ class _Attempts:
         error = self._transport.get_exception()
         if isinstance(error, (BadAuthenticationType, PartialAuthentication)):
             partial = isinstance(error, PartialAuthentication)
-            self._allowed = set(error.allowed_types) - (
-                {method} if partial and method == "publickey" else set()
-            )
+            self._allowed = set(error.allowed_types) - ({method} if partial and method == "publickey" else set())
         elif not self._transport.is_active():
             raise self._lost(error)
         return False
 
     def _lost(self, error: Exception | None) -> Exception:
         if error is None or isinstance(error, EOFError):
-            return LoginRejected(
-                f"the host hung up during the login: {self.story()}", phase="connect", hint=_HINT
-            )
+            return LoginRejected(f"the host hung up during the login: {self.story()}", phase="connect", hint=_HINT)
         return error

@@ -118,9 +118,7 @@ class ParamikoSession:
         began_at = time.monotonic()
         password = _secret(self._access.privilege_password, self._target) if privileged else None
         if privileged:
-            command = command_line(
-                self._access.privilege, user=self._target.user, with_password=password is not None
-            )
+            command = command_line(self._access.privilege, user=self._target.user, with_password=password is not None)
         else:
             command = PLAIN
         text = upload(program, self._target.mark)
@@ -159,9 +157,7 @@ class ParamikoSession:
         if framed is not None:
             return Completed(framed.status, framed.body, stderr, elapsed_s)
         if lost:
-            raise CommandFailed(
-                "the program was killed on the host", phase="run", evidence=clean(stderr) or None
-            )
+            raise CommandFailed("the program was killed on the host", phase="run", evidence=clean(stderr) or None)
         denied = refusal(stderr, user=self._target.user) if privileged else None
         raise denied or CommandFailed(
             f"the program never began on the host (status {exchange.status})",

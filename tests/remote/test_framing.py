@@ -113,7 +113,7 @@ def test_a_real_program_cut_at_any_byte_runs_nothing(shell: Shell) -> None:
 
 @pytest.mark.parametrize("method", ["none", "sudo", "doas", "auto"])
 @pytest.mark.parametrize("with_password", [False, True])
-def test_the_command_line_means_the_same_to_every_login_shell(method: Method, with_password: bool) -> None:
+def test_the_command_line_means_the_same_to_every_login_shell(method: Method, *, with_password: bool) -> None:
     command = command_line(method, user="me", with_password=with_password)
     assert "\n" not in command
     assert "!" not in command

@@ -26,7 +26,7 @@ sf_change() {
 	{
 		printf '%s\n' "$sf_root/proc/sys/"
 		sf_wanted_keys
-	} | sf_scan 2>&1
+	} | awk "$sf_scan" 2>&1
 }
 
 # Whether values or files are not those that the plan was made from; says which.
@@ -51,7 +51,7 @@ sf_unlike() {
 	{
 		printf '%s\n' "$sf_root/proc/sys/"
 		if [ -n "$1" ]; then printf '%s\n' "$1"; fi
-	} | sf_differ
+	} | awk "$sf_differ"
 }
 
 # Leaves out of sf_moved what is gone with its interface: interfaces come and go.

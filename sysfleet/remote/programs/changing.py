@@ -71,6 +71,7 @@ def change_program(request: ChangeRequest) -> bytes:
     """The shell program that makes the change; ValueError for a key or value that cannot be sent."""
     return program(
         source("prelude.sh"),
+        source("writing.sh"),
         source("change.sh"),
         asks(request.read_back),
         _request(request),

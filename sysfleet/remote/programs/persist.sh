@@ -64,7 +64,7 @@ sf_verify() {
 	sf_moved=$({
 		printf '%s\n' "$sf_root/proc/sys/"
 		printf '%s\n' "$sf_settle"
-	} | sf_differ)
+	} | awk "$sf_differ")
 	sf_ifs=$IFS IFS=$sf_nl
 	set -f
 	for sf_line in $sf_moved; do printf 'M %s\n' "$sf_line"; done

@@ -68,6 +68,7 @@ def persist_program(request: PersistRequest) -> bytes:
     verb = "remove" if request.content is None else "write"
     return program(
         source("prelude.sh"),
+        source("writing.sh"),
         source("persist.sh"),
         head + quoted(content.decode("utf-8", "surrogateescape")),
         "}",

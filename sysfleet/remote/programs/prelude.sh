@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034 # what looks unused, the programs use
+# shellcheck shell=sh disable=SC2016,SC2034 # awk's text is no shell's, and what looks unused, the programs use
 # What the programs share: values of keys and files of loaders, without a fork for each.
 #
 # sf_root stands before every path of the host: empty, but in a lab without namespaces a folder.
@@ -13,8 +13,7 @@ sf_nl='
 # Standard input, one line each: a path gives its value; "=NAME PATH" gives a fact, the first line of a file; "i" and
 # the path of a conf folder an interface; o, m, u, s read one known file each; "!" is handed on as it is.
 # Standard output: V path TAB value, U path (there, but not to be read), F name TAB text, I name.
-sf_scan() {
-	awk '
+sf_scan='
 	function value(path,    line, got, text, n) {
 		while ((got = (getline line < path)) > 0 && n < 4096) text = (n++ ? text " " : "") line
 		close(path)
@@ -64,8 +63,7 @@ sf_scan() {
 	/^m/ { mounts(substr($0, 2)) }
 	/^u/ { ufw(substr($0, 2)) }
 	/^s/ { status(substr($0, 2)) }
-	'
-}
+'
 
 # Names below /proc/sys, as lines for sf_scan.
 sf_ask() {
@@ -106,7 +104,7 @@ sf_ask_each() {
 	done
 }
 
-# Looks at one file that a loader would read: a line of the token, and sf_files grows by what has content.
+# Looks at one file that a loader would read. Most links lead to one of two places, and need no process to tell.
 sf_file() {
 	case $1 in
 	*"$sf_nl"*)
@@ -114,7 +112,16 @@ sf_file() {
 		return 0
 		;;
 	esac
-	if [ -L "$1" ]; then sf_links=$sf_links$sf_nl$1; fi
+	if [ -L "$1" ]; then
+		# shellcheck disable=SC3013 # dash, bash and BusyBox know -ef
+		if [ "$1" -ef /dev/null ]; then
+			sf_odd="$sf_odd${sf_nl}L $1 -> /dev/null"
+		elif [ "$1" -ef "$sf_root/etc/sysctl.conf" ]; then
+			sf_odd="$sf_odd${sf_nl}L $1 -> /etc/sysctl.conf"
+		else
+			sf_links=$sf_links$sf_nl$1
+		fi
+	fi
 	if [ -f "$1" ]; then
 		if [ -r "$1" ]; then sf_files=$sf_files$sf_nl$1; else sf_odd="$sf_odd${sf_nl}X $1"; fi
 	elif [ -c "$1" ]; then
@@ -127,11 +134,11 @@ sf_file() {
 	sf_count=$((sf_count + 1))
 }
 
-# Sets sf_token: one line a file with checksum, size and name; then links with their targets, and what has no content.
-# Sets sf_files: the files with content, one a line, in the token's order. $1 is our own file, wherever it lies.
-# Is false when there are too many files or a part is missing; sf_why says it.
+# Sets sf_files, the files with content, one a line, and sf_odd, which says of others what they are: L a link and
+# where to, C a device (as good as empty), D a folder or the like, X not to be read. $1 is our own file, wherever it
+# lies. Is false when there are too many.
 sf_look_at_files() {
-	sf_files='' sf_links='' sf_odd='' sf_token='' sf_why='' sf_count=0 sf_lib=$sf_root/lib/sysctl.d
+	sf_files='' sf_links='' sf_odd='' sf_count=0 sf_lib=$sf_root/lib/sysctl.d
 	if [ -L "$sf_root/lib" ]; then sf_lib=$sf_root/nonexistent; fi
 	for sf_one in "$sf_root"/etc/sysctl.d/*.conf "$sf_root"/etc/sysctl.d/.*.conf \
 		"$sf_root"/run/sysctl.d/*.conf "$sf_root"/run/sysctl.d/.*.conf \
@@ -148,27 +155,22 @@ sf_look_at_files() {
 	*) sf_file "$sf_root$1" ;;
 	esac
 	if [ "$sf_count" -gt 4000 ]; then
-		sf_why="toomany $sf_count"
+		printf 'toomany %s\n' "$sf_count"
 		return 1
 	fi
-	sf_ifs=$IFS IFS=$sf_nl
-	set -f
-	if [ -n "$sf_files" ]; then
-		# shellcheck disable=SC2086 # one word a line is what is wanted
-		sf_token=$(cksum -- $sf_files 2>/dev/null || cksum $sf_files)
-	fi
 	if [ -n "$sf_links" ]; then
+		sf_ifs=$IFS IFS=$sf_nl
+		set -f
 		# shellcheck disable=SC2012,SC2046,SC2086 # the names are known, only the targets are looked for
 		set -- $(ls -ld $sf_links)
 		for sf_one in $sf_links; do
-			sf_token="$sf_token${sf_nl}L $sf_one -> ${1#*" $sf_one -> "}"
-			shift
+			sf_odd="$sf_odd${sf_nl}L $sf_one -> ${1#*" $sf_one -> "}"
+			if [ $# -gt 0 ]; then shift; fi
 		done
+		set +f
+		IFS=$sf_ifs
 	fi
-	set +f
-	IFS=$sf_ifs
-	sf_token=$sf_token$sf_odd
-	sf_token=${sf_token#"$sf_nl"}
+	sf_files=${sf_files#"$sf_nl"} sf_odd=${sf_odd#"$sf_nl"}
 }
 
 # Is false, and says what is missing, when the host lacks one of these programs.
@@ -179,70 +181,4 @@ sf_need() {
 			return 1
 		fi
 	done
-}
-
-# Standard input: the folder of keys, then lines PATH TAB WANTED, where WANTED is "=" and the value, or "-" for none.
-# Standard output: those that are not so, in their order, as PATH TAB WANTED TAB FOUND.
-# An unset secret would end mawk, so secrets are never read here: they count as different.
-sf_differ() {
-	awk '
-	function found(path,    line, got, text, n) {
-		if (path ~ /\/stable_secret$/) return "?"
-		while ((got = (getline line < path)) > 0 && n < 4096) text = (n++ ? text " " : "") line
-		close(path)
-		if (got < 0) return "-"
-		gsub(/[ \t]+/, " ", text)
-		sub(/^ /, "", text)
-		sub(/ $/, "", text)
-		return "=" text
-	}
-	NR == 1 { proc = $0; next }
-	{
-		n = index($0, "\t")
-		path = substr($0, 1, n - 1)
-		wanted = substr($0, n + 1)
-		is = found(proc path)
-		if (is != wanted) print path "\t" wanted "\t" is
-	}
-	'
-}
-
-# Whether the time has passed after which nothing may be written: $1 is in whole seconds since the boot.
-sf_too_late() {
-	sf_up=
-	read -r sf_up sf_rest </proc/uptime
-	[ "${sf_up%%.*}" -ge "$1" ]
-}
-
-# Takes the host's lock until this shell ends. Else false: sf_why is empty when another holds it.
-sf_lock() {
-	sf_why=
-	sf_state=$sf_root/run/sysfleet
-	if ! command -v flock >/dev/null 2>&1; then
-		sf_why='the host has no flock'
-		return 1
-	fi
-	if [ ! -e "$sf_state" ] && [ ! -L "$sf_state" ]; then mkdir -m 0700 "$sf_state" 2>/dev/null; fi
-	if [ -L "$sf_state" ] || [ ! -d "$sf_state" ] || [ ! -O "$sf_state" ] || [ ! -w "$sf_state" ]; then
-		sf_why="$sf_state is not a folder of root's alone"
-		return 1
-	fi
-	# A failing exec would end the shell, and "command exec" holds in dash and bash, but not in BusyBox.
-	if ! { true >>"$sf_state/lock"; } 2>/dev/null; then
-		sf_why="$sf_state/lock cannot be opened"
-		return 1
-	fi
-	exec 9>>"$sf_state/lock"
-	flock -n 9
-	case $? in
-	0) return 0 ;;
-	1) return 1 ;;
-	esac
-	sf_why='flock failed on the host'
-	return 1
-}
-
-# Whether the files are those that the token $2 was made from; $1 is our own file.
-sf_same_files() {
-	sf_look_at_files "$1" && [ "$sf_token" = "$2" ]
 }

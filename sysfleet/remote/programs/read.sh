@@ -5,41 +5,31 @@
 # sf_read OUR_FILE LIMIT_BYTES.
 
 sf_read() {
-	sf_need awk cksum cat ls || return 95
+	sf_need awk head ls || return 95
 	{
 		printf '%s\n' "$sf_root/proc/sys/"
 		sf_facts
 		sf_loader
 		sf_writers
 		sf_wanted_keys
-	} | sf_scan 2>&1 || {
+	} | awk "$sf_scan" 2>&1 || {
 		printf 'broken awk\n'
 		return 95
 	}
-	sf_look_at_files "$1" || {
-		printf '%s\n' "$sf_why"
-		return 95
-	}
-	sf_ifs=$IFS IFS=$sf_nl
-	set -f
-	sf_bytes=0 sf_lines=0
-	for sf_one in $sf_token; do
-		sf_lines=$((sf_lines + 1))
-		case $sf_one in
-		[0-9]*) sf_one=${sf_one#* } sf_bytes=$((sf_bytes + ${sf_one%% *})) ;;
-		esac
-	done
-	if [ "$sf_bytes" -gt "$2" ]; then
-		printf 'toobig %s\n' "$sf_bytes"
-		return 95
-	fi
-	printf 'token %s %s\n%s\n' "$sf_lines" "$sf_bytes" "$sf_token"
+	sf_look_at_files "$1" || return 95
+	printf 'files\n'
+	if [ -n "$sf_files" ]; then printf '%s\n' "$sf_files"; fi
+	if [ -n "$sf_odd" ]; then printf '%s\n' "$sf_odd"; fi
+	printf 'contents\n'
 	if [ -n "$sf_files" ]; then
+		# head says before each file which one it is, but not of a single one.
+		sf_ifs=$IFS IFS=$sf_nl
+		set -f
 		# shellcheck disable=SC2086 # one word a line is what is wanted
-		cat $sf_files
+		head -c "$2" $sf_files /dev/null
+		set +f
+		IFS=$sf_ifs
 	fi
-	set +f
-	IFS=$sf_ifs
 }
 
 sf_facts() {

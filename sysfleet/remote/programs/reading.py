@@ -6,6 +6,7 @@ Pure. What comes back is hostile: bounded, cleaned and matched; what does not fi
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,23 +24,22 @@ _SWAPPED = str.maketrans("./", "/.")
 _VALUE = re.compile(r"^([VUAE]) ([!-~]+)(?:\t(.*))?$", re.MULTILINE)
 _FACT = re.compile(r"^F ([A-Za-z_.]+)\t(.*)$", re.MULTILINE)
 _INTERFACE = re.compile(r"^I ([!-~]{1,64})$", re.MULTILINE)
-_TOKEN = re.compile(rb"(?:^|\n)token (\d{1,9}) (\d{1,9})\n")
-_SUM = re.compile(r"\d+ (\d{1,9}) (/.+)", re.DOTALL)
+_FILES = re.compile(rb"(?:^|\n)files\n(?:(.*?)\n)??contents\n", re.DOTALL)
 _STATES = {
     "U": Running(RunningState.UNREADABLE),
     "A": Running(RunningState.ABSENT),
     "E": Running(RunningState.UNSET),
 }
-_LATER_MARK = re.compile(r"^(missing|broken|toobig|toomany) (\S+)$", re.MULTILINE)
+_MIRRORED = bytes(int(f"{number:08b}"[::-1], 2) for number in range(256))
+_LATER_MARK = re.compile(r"^(missing|broken|toomany) (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """What to read: keys and component globs, and the path of our own file."""
+    """What to read: keys and component globs, and where our own file is."""
 
     patterns: tuple[Key, ...]
     our_file: str = "/etc/sysctl.d/99-zz-sysfleet.conf"
-    limit_files_bytes: int = LIMIT_FILES_BYTES
 
 
 def read_program(request: ReadRequest) -> bytes:
@@ -48,19 +48,19 @@ def read_program(request: ReadRequest) -> bytes:
         source("prelude.sh"),
         source("read.sh"),
         asks(request.patterns),
-        f"sf_read {quoted(request.our_file)} {request.limit_files_bytes}",
+        f"sf_read {quoted(request.our_file)} {LIMIT_FILES_BYTES + 1}",
     )
 
 
 def parse_reading(stdout: bytes) -> Reading:
     """The reading that a read program printed; ReadError for anything else."""
-    found = _TOKEN.search(stdout)
+    found = _FILES.search(stdout)
     if found is None:
         raise _incomplete(stdout.decode("utf-8", "replace"))
     text = stdout[: found.start() + 1].decode("utf-8", "replace")
-    token, content = _split_token(stdout[found.end() :], int(found[1]), int(found[2]))
     facts = _facts(text)
-    return Reading(facts, tuple(_files(token, content, facts.stand_in or "")), parse_values(text), token)
+    files, token = _files(found[1] or b"", stdout[found.end() :], (facts.stand_in or "").encode())
+    return Reading(facts, files, parse_values(text), token)
 
 
 def parse_values(text: str) -> dict[Key, Running]:
@@ -81,7 +81,6 @@ def _incomplete(text: str) -> ReadError:
     words = {
         "missing": "the host has no {}",
         "broken": "the host's {} failed",
-        "toobig": "the host's sysctl files have {} bytes, more than are read",
         "toomany": "the host has {} sysctl files, more than are read",
     }
     message = words[found[1]].format(clean(found[2])) if found else "the host's answer is not a reading"
@@ -89,42 +88,64 @@ def _incomplete(text: str) -> ReadError:
     return ReadError(message, phase="read", evidence=clean("\n".join(noise)) or None)
 
 
-def _split_token(rest: bytes, lines: int, size: int) -> tuple[str, bytes]:
-    if lines == 0:
-        return "", b""
-    parts = rest.split(b"\n", lines)
-    if len(parts) != lines + 1 or len(parts[-1]) != size:
-        raise ReadError("the host's files changed while they were read", phase="read")
-    return b"\n".join(parts[:-1]).decode("utf-8", "surrogateescape"), parts[-1]
-
-
-def _files(token: str, content: bytes, root: str) -> Iterator[SourceFile]:
-    contents: dict[str, bytes | None] = {}
-    links: dict[str, str] = {}
-    at = 0
-    for line in token.split("\n") if token else ():
-        found = _SUM.fullmatch(line)
-        if found:
-            size = int(found[1])
-            contents[found[2]] = content[at : at + size]
-            at += size
-        elif line[:2] == "L ":
-            path, _, target = line[2:].partition(" -> ")
+def _files(listed: bytes, output: bytes, root: bytes) -> tuple[tuple[SourceFile, ...], str]:
+    """The files, and the token that says to a later program on the host that they are still these."""
+    lines = [line for line in listed.split(b"\n") if line]
+    plain = [line for line in lines if line.startswith(b"/")]
+    odd = lines[len(plain) :]
+    found: dict[bytes, bytes | None] = dict(_contents(plain, output))
+    links: dict[bytes, bytes] = {}
+    token = [b"%d %d %b" % (_cksum(data or b""), len(data or b""), path) for path, data in found.items()]
+    for line in odd:
+        kind, path = line[:2], line[2:]
+        if kind == b"L ":
+            path, _, target = path.partition(b" -> ")
             links[path] = target
-            contents.setdefault(path, None)
-        elif line[:2] in {"X ", "D ", "C "}:
-            contents[line[2:]] = b"" if line[0] == "C" else None
+            found.setdefault(path, b"" if target == b"/dev/null" else None)
+        elif kind in {b"X ", b"D ", b"C "}:
+            found[path] = b"" if kind == b"C " else None
         else:
             raise ReadError("the host's list of files is not understood", phase="read", evidence=clean(line))
-    if at != len(content):
-        raise ReadError("the host's files changed while they were read", phase="read")
-    for path, data in contents.items():
-        link = links.get(path)
-        yield SourceFile(_shown(path.removeprefix(root)), data, None if link is None else _shown(link))
+    files = [
+        SourceFile(_shown(path.removeprefix(root)), data, _shown(links[path]) if path in links else None)
+        for path, data in found.items()
+    ]
+    return tuple(files), b"\n".join(token + odd).decode("utf-8", "surrogateescape")
 
 
-def _shown(path: str) -> str:
-    return clean_fact(path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), limit=4096)
+def _contents(paths: list[bytes], output: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Takes apart what `head` prints of several files; the null device stands at the end."""
+    if not paths:
+        return
+    if len(output) > LIMIT_FILES_BYTES:
+        raise ReadError(f"the host's sysctl files have more than {LIMIT_FILES_BYTES} bytes", phase="read")
+    titles = [b"\n==> %b <==\n" % path for path in [*paths, b"/dev/null"]]
+    rest = b"\n" + output
+    if not rest.startswith(titles[0]) or not rest.endswith(titles[-1]):
+        raise _changed_meanwhile()
+    at = len(titles[0])
+    for path, title in zip(paths, titles[1:], strict=True):
+        end = rest.find(title, at) if title is not titles[-1] else len(rest) - len(title)
+        if end < at:
+            raise _changed_meanwhile()
+        yield path, rest[at:end]
+        at = end + len(title)
+
+
+def _changed_meanwhile() -> ReadError:
+    return ReadError("the host's sysctl files changed while they were read", phase="read")
+
+
+def _cksum(data: bytes) -> int:
+    """POSIX cksum: the polynomial of zlib's, but the other way round, from zero, and over the length as well."""
+    size = len(data)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "little")
+    mirrored = zlib.crc32((data + length).translate(_MIRRORED), 0xFFFFFFFF)
+    return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
+
+
+def _shown(path: bytes) -> str:
+    return clean_fact(path.decode("utf-8", "replace"), limit=4096)
 
 
 def _facts(text: str) -> Facts:
