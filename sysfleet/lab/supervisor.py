@@ -39,6 +39,7 @@ class Supervisor:
         self._hosts: dict[str, SupervisedHost] = {}
         self._public_keys: dict[str, str] = {}
         self._is_ending = False
+        self._control = state.listen(folder)
         specs = list(specs)
         client, *host_keys = make_keys(1 + len(specs))
         _write_client_key(folder, client)
@@ -95,14 +96,14 @@ class Supervisor:
         waker.setblocking(False)
         there.setblocking(False)
         signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
-        with state.listen(self._folder) as control, waker, there:
+        with self._control, waker, there:
             while not self._is_ending:
-                self._wait(control, waker, lifeline)
+                self._wait(waker, lifeline)
             signal.set_wakeup_fd(-1)
 
-    def _wait(self, control: socket.socket, waker: socket.socket, lifeline: int | None) -> None:
+    def _wait(self, waker: socket.socket, lifeline: int | None) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(control, selectors.EVENT_READ)
+            selector.register(self._control, selectors.EVENT_READ)
             selector.register(waker, selectors.EVENT_READ)
             if lifeline is not None:
                 selector.register(lifeline, selectors.EVENT_READ)
@@ -110,8 +111,8 @@ class Supervisor:
                 if host.channel is not None:
                     selector.register(host.channel, selectors.EVENT_READ, host)
             for event, _ in selector.select():
-                if event.fileobj is control:
-                    self._answer(control)
+                if event.fileobj is self._control:
+                    self._answer()
                 elif event.fileobj is waker:
                     waker.recv(64)
                 elif event.fileobj == lifeline:
@@ -123,8 +124,8 @@ class Supervisor:
     def _end_by_signal(self, _signum: int, _frame: FrameType | None) -> None:
         self._is_ending = True
 
-    def _answer(self, control: socket.socket) -> None:
-        connection, _ = control.accept()
+    def _answer(self) -> None:
+        connection, _ = self._control.accept()
         with connection, suppress(OSError):
             connection.settimeout(_REQUEST_TIMEOUT_S)
             data = b""

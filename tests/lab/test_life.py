@@ -93,21 +93,21 @@ def test_a_lab_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
         "import os, signal, pathlib; from sysfleet.lab import Lab;"
         f"Lab.up(pathlib.Path({str(folder)!r}), 1); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", program], check=False, env={**os.environ, "PYTHONPATH": _source()})
+    done = subprocess.run([sys.executable, "-c", program], check=False, env=_environment())
     assert done.returncode == -signal.SIGKILL
     fields = json.loads((folder / "lab.json").read_text(encoding="utf-8"))
     _await_end(Process(*fields["supervisor"]))
     assert not Lab.load(folder).is_running()
 
 
-def _source() -> str:
-    return str(Path(__file__).parents[2])
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
 
 
 def test_a_lab_can_outlive_the_process_that_made_it(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
     program = f"import pathlib; from sysfleet.lab import Lab; Lab.up(pathlib.Path({str(folder)!r}), 1, outlive=True)"
-    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": _source()})
+    subprocess.run([sys.executable, "-c", program], check=True, env=_environment())
     lab = Lab.load(folder)
     try:
         assert ssh(lab, "web1", "true").status == 0

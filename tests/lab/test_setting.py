@@ -39,7 +39,7 @@ def _in_a_container(folder: Path, mode: str) -> list[str]:
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
     )
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip(f"not on this kernel: {done.stderr.splitlines()[-1]}")
