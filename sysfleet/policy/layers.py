@@ -96,11 +96,7 @@ def _intersect(held: dict[Key, _Held], rule: Rule) -> None:
 
 
 def _opponent(before: _Held, rule: Rule) -> Rule:
-    against = [
-        each
-        for each in before.made_of
-        if intersection(rule.pattern, each.constraint, rule.constraint) is None
-    ]
+    against = [each for each in before.made_of if intersection(rule.pattern, each.constraint, rule.constraint) is None]
     return (against or before.made_of)[-1]
 
 

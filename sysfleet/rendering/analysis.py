@@ -93,9 +93,7 @@ def _line_keys(body: Iterable[nodes.Node]) -> Iterator[str]:
     text = ""
     for node in body:
         if isinstance(node, nodes.Output):
-            text += "".join(
-                part.data if isinstance(part, nodes.TemplateData) else _HOLE for part in node.nodes
-            )
+            text += "".join(part.data if isinstance(part, nodes.TemplateData) else _HOLE for part in node.nodes)
             continue
         for _, inner in node.iter_fields():
             if isinstance(inner, list):

@@ -81,9 +81,7 @@ class _Compiled(BaseLoader):
         self.templates: dict[str, Template] = {}
 
     @override
-    def load(
-        self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None
-    ) -> Template:
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
         if name not in self.templates:
             raise TemplateNotFound(name)
         return self.templates[name]

@@ -41,17 +41,13 @@ def read_texts(directory: Path) -> dict[str, str]:
                 line = content[: error.start].count(b"\n") + 1
                 problems.append(Problem(f"{FOLDER}/{path.name}", line, "the text is not UTF-8"))
     except OSError as error:
-        problems.append(
-            Problem(str(error.filename or directory), None, (error.strerror or str(error)).lower())
-        )
+        problems.append(Problem(str(error.filename or directory), None, (error.strerror or str(error)).lower()))
     if problems:
         raise failed(problems)
     return texts
 
 
-def parsed(
-    texts: Mapping[str, str], parse: Callable[[str, str, str], nodes.Template]
-) -> dict[str, nodes.Template]:
+def parsed(texts: Mapping[str, str], parse: Callable[[str, str, str], nodes.Template]) -> dict[str, nodes.Template]:
     """The syntax tree of every template, sorted by name; TemplateError has all problems."""
     trees: dict[str, nodes.Template] = {}
     problems: list[Problem] = []
@@ -105,7 +101,5 @@ def _unresolved(file: str, line: int, wanted: str | None, names: Sequence[str]) 
 def _bad_characters(file: str, text: str) -> list[Problem]:
     lines = text.replace("\r\n", "\n").split("\n")
     return [
-        Problem(file, number, f"the line holds {bad}")
-        for number, line in enumerate(lines, 1)
-        if (bad := unfit(line))
+        Problem(file, number, f"the line holds {bad}") for number, line in enumerate(lines, 1) if (bad := unfit(line))
     ]

@@ -90,9 +90,7 @@ class Sandbox:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return RealBoot(
-            _values(answer["before"]), _values(answer["after"]), answer["status"], answer["stderr"]
-        )
+        return RealBoot(_values(answer["before"]), _values(answer["after"]), answer["status"], answer["stderr"])
 
 
 @contextmanager

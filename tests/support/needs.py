@@ -9,9 +9,7 @@ import pytest
 
 from tests.support.skips import NOT_ON_THIS_KERNEL
 
-_SYSTEM_FOLDERS = os.pathsep.join(
-    ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/systemd", "/lib/systemd"]
-)
+_SYSTEM_FOLDERS = os.pathsep.join(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/systemd", "/lib/systemd"])
 
 
 def needs(program: str) -> str:

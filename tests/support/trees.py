@@ -98,12 +98,8 @@ _lines = st.one_of(
     _assignments(),
     _assignments(),
     _literal.map(lambda key: f"-{key}"),
-    st.sampled_from(
-        ["", "# net.ipv4.ip_forward = 1", "; a comment", "  # indented", "no assignment", "-", "=1"]
-    ),
-    st.sampled_from(
-        ["# goes on \\", "net.ipv4.tcp_syncookies = 1 \\", "\udcff = 1", "[section]", "- - =", "\r"]
-    ),
+    st.sampled_from(["", "# net.ipv4.ip_forward = 1", "; a comment", "  # indented", "no assignment", "-", "=1"]),
+    st.sampled_from(["# goes on \\", "net.ipv4.tcp_syncookies = 1 \\", "\udcff = 1", "[section]", "- - =", "\r"]),
 )
 
 
@@ -120,9 +116,7 @@ def trees(draw: st.DrawFn) -> tuple[SourceFile, ...]:
     """Some files in the folders of sysctl.d, perhaps a main file, as the host would report them."""
     main = draw(st.one_of(st.none(), contents(), contents()))
     files = [] if main is None else [SourceFile("/etc/sysctl.conf", main)]
-    places = draw(
-        st.lists(st.tuples(st.sampled_from(_FOLDERS), st.sampled_from(_NAMES)), unique=True, max_size=5)
-    )
+    places = draw(st.lists(st.tuples(st.sampled_from(_FOLDERS), st.sampled_from(_NAMES)), unique=True, max_size=5))
     for folder, name in places:
         link = draw(st.sampled_from([None] * 6 + list(_LINKS)))
         if link is not None and folder != "/etc/sysctl.d" and link.startswith("../"):
