@@ -21,7 +21,7 @@ from sysfleet import __version__
 from sysfleet.errors import CommandTimeout, HostError, InventoryError, SelectionError, UsageError
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report
 from sysfleet.planning.memo import Planner
-from sysfleet.planning.plan import Options
+from sysfleet.planning.records import Options
 from sysfleet.plugins.connections import SHARED, ParamikoConnection, Shared
 from sysfleet.plugins.inventory import SysfleetInventory
 from sysfleet.plugins.processors import OnResult

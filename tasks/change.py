@@ -10,7 +10,7 @@ import msgspec
 from sysfleet.host import Reading
 from sysfleet.outcome import ErrorRecord, HostOutcome, Status
 from sysfleet.planning.content import HEADER
-from sysfleet.planning.plan import Plan
+from sysfleet.planning.records import Plan
 from sysfleet.remote.programs.changing import ChangeRecord, ChangeRequest, change_program, parse_change
 from sysfleet.remote.programs.persisting import PersistRequest
 from sysfleet.remote.session import Session

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nornir.core.task import Result, Task
 
 from sysfleet.outcome import HostOutcome, Status
-from sysfleet.planning.plan import Plan
+from sysfleet.planning.records import Plan
 from sysfleet.remote.session import Session
 from sysfleet.tasks.change import change, prepare, put_back
 from sysfleet.tasks.confirm import confirm

@@ -32,7 +32,7 @@ from sysfleet.outcome import (
     WinnerRecord,
 )
 from sysfleet.planning.judgement import SettingPlan
-from sysfleet.planning.plan import FilePlan, Plan
+from sysfleet.planning.records import FilePlan, Plan
 from sysfleet.planning.verdict import Verdict
 from sysfleet.policy.constraint import Constraint
 from sysfleet.policy.rule import Layer, Origin, Rule

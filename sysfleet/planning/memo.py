@@ -11,7 +11,8 @@ from dataclasses import replace
 from threading import Lock
 
 from sysfleet.host import Reading
-from sysfleet.planning.plan import Options, Plan, make_plan
+from sysfleet.planning.plan import make_plan
+from sysfleet.planning.records import Options, Plan
 from sysfleet.policy.rule import Policy
 
 _KEPT = 256

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sysfleet.planning.plan import Options, make_plan, predicted
+from sysfleet.planning.plan import make_plan
+from sysfleet.planning.prediction import predicted
+from sysfleet.planning.records import Options
 from sysfleet.policy.rule import Wanted
 from sysfleet.sysctl.loaders import Loader
 from tests.planning.cases import OURS, policy, reading, wanted

@@ -6,7 +6,9 @@ import pytest
 
 from sysfleet.host import RunningState
 from sysfleet.planning.content import HEADER
-from sysfleet.planning.plan import Options, Plan, make_plan, predicted
+from sysfleet.planning.plan import make_plan
+from sysfleet.planning.prediction import predicted
+from sysfleet.planning.records import Options, Plan
 from sysfleet.planning.verdict import Verdict
 from sysfleet.policy.constraint import Constraint, Kind
 from sysfleet.policy.rule import Clash, Rule

@@ -1,0 +1,50 @@
+"""What forbids a change: roles that disagree, a place that is not ours, writes that cannot be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sysfleet.planning.content import is_ours
+from sysfleet.planning.records import Options, Write
+from sysfleet.policy.rule import Clash, Rule
+from sysfleet.sysctl.key import Key
+from sysfleet.sysctl.knowledge import is_destructive, is_one_way
+from sysfleet.sysctl.loaders import SourceFile
+
+_IPV6_FORWARDING = Key("net.ipv6.conf.all.forwarding")
+
+
+def disagreements(clashes: Iterable[Clash]) -> list[str]:
+    """The roles that ask for what cannot hold together, each with both places."""
+    return [f"{clash.pattern}: roles disagree: {_asked(clash.first)} and {_asked(clash.second)}" for clash in clashes]
+
+
+def _asked(rule: Rule) -> str:
+    return f"{rule.constraint} ({rule.origin.file}:{rule.origin.line})"
+
+
+def place_taken(own: SourceFile | None) -> list[str]:
+    """Why our file cannot be where it should be."""
+    if own is None:
+        return []
+    if own.link is not None:
+        return [f"{own.path} is a link to {own.link}"]
+    if own.content is None or (own.content and not is_ours(own.content)):
+        return [f"{own.path} is not ours: it does not begin with our header"]
+    return []
+
+
+def risks(writes: Sequence[Write], options: Options) -> tuple[list[str], list[str]]:
+    """What `apply` refuses because it could not be put back, and hazards that are worth a note."""
+    refused, notes = [], []
+    for write in writes:
+        what = f"{write.key} = {write.value}"
+        if is_one_way(write.key, write.value) and not options.allow_one_way:
+            refused.append(f"{what} cannot be taken back before a reboot; --allow-one-way lets it")
+        if not is_destructive(write.key, write.value):
+            continue
+        if write.key == _IPV6_FORWARDING:
+            notes.append(f"{what} drops default routes learned from routers, where accept_ra is not 2")
+        elif not write.key.endswith(".forwarding") and not options.allow_destructive:
+            refused.append(f"{what} destroys what its old number does not bring back; --allow-destructive lets it")
+    return refused, notes
