@@ -1,23 +1,27 @@
 """A lab host is a machine of its own: what it does reaches neither this machine nor another host."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sysfleet.lab import HostSpec, Lab
-from tests.support.lab import make_lab, ssh
+from tests.support.lab import one_lab_a_kind, ssh
 
 # Values that change by themselves, or that reading changes.
 _VOLATILE = ("fs/", "kernel/random/", "kernel/ns_last_pid", "kernel/perf_", "kernel/pty/nr", "vm/stat_refresh")
 
 
-@pytest.fixture(scope="module", params=["openssh", "asyncssh"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("isolation") / "lab"
-    with make_lab(folder, [HostSpec("a"), HostSpec("b")], mode="namespaces", backend=request.param) as lab:
-        yield lab
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
+    with one_lab_a_kind(tmp_path_factory.mktemp("isolation"), [HostSpec("a"), HostSpec("b")]) as lab_of:
+        yield lab_of
+
+
+@pytest.fixture(params=["openssh", "asyncssh"])
+def pair(request: pytest.FixtureRequest, pairs: Callable[[str], Lab]) -> Lab:
+    return pairs(request.param)
 
 
 @pytest.mark.parametrize("kind", ["user", "net", "mnt", "uts", "ipc", "pid"])

@@ -1,7 +1,7 @@
 """What lab hosts can differ in: one lab of each kind holds them all."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from sysfleet.errors import UsageError
 from sysfleet.lab import HostSpec, Lab, Loader
 from sysfleet.lab.loaders import is_available
-from tests.support.lab import LAB_KINDS, LabFactory, make_lab, ssh
+from tests.support.lab import LAB_KINDS, LabFactory, one_lab_a_kind, ssh
 
 _ABSENT = ("net.ipv4.tcp_rfc1337", "net.ipv4.conf.eth0.log_martians", "net.ipv4.conf.all.log_martians")
 _FIN_TIMEOUT = "net.ipv4.tcp_fin_timeout"
@@ -66,10 +66,15 @@ def _specs() -> list[HostSpec]:
     ]
 
 
-@pytest.fixture(scope="module", params=LAB_KINDS)
-def variety(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with make_lab(tmp_path_factory.mktemp("options") / "lab", _specs(), **LAB_KINDS[request.param]) as lab:
-        yield lab
+@pytest.fixture(scope="module")
+def varieties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
+    with one_lab_a_kind(tmp_path_factory.mktemp("options"), _specs()) as lab_of:
+        yield lab_of
+
+
+@pytest.fixture(params=LAB_KINDS)
+def variety(request: pytest.FixtureRequest, varieties: Callable[[str], Lab]) -> Lab:
+    return varieties(request.param)
 
 
 def _skip_without(loader: Loader) -> None:

@@ -3,21 +3,26 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 from sysfleet.lab import HostSpec, Lab
-from tests.support.lab import LAB_KINDS, connect, make_lab, ssh
+from tests.support.lab import LAB_KINDS, connect, one_lab_a_kind, ssh
 
 
-@pytest.fixture(scope="module", params=LAB_KINDS)
-def lab_of_two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("servers") / "lab"
-    with make_lab(folder, [HostSpec("a"), HostSpec("b", shell="/bin/bash")], **LAB_KINDS[request.param]) as lab:
-        yield lab
+@pytest.fixture(scope="module")
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
+    specs = [HostSpec("a"), HostSpec("b", shell="/bin/bash")]
+    with one_lab_a_kind(tmp_path_factory.mktemp("servers"), specs) as lab_of:
+        yield lab_of
+
+
+@pytest.fixture(params=LAB_KINDS)
+def lab_of_two(request: pytest.FixtureRequest, labs: Callable[[str], Lab]) -> Lab:
+    return labs(request.param)
 
 
 def test_status_and_both_streams_come_back_apart(lab_of_two: Lab) -> None:

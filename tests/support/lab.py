@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +73,18 @@ def make_lab(folder: Path, hosts: int | list[HostSpec], **options: Any) -> Lab:
         if error.message.startswith("backend openssh needs"):
             pytest.skip(error.message)
         raise
+
+
+@contextmanager
+def one_lab_a_kind(folder: Path, hosts: list[HostSpec]) -> Iterator[Callable[[str], Lab]]:
+    """A function that gives the lab of a kind, brought up when it is first asked for, whatever the order."""
+    with ExitStack() as stack:
+
+        @cache
+        def lab_of(kind: str) -> Lab:
+            return stack.enter_context(make_lab(folder / kind, hosts, **LAB_KINDS[kind]))
+
+        yield lab_of
 
 
 @pytest.fixture
