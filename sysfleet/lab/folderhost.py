@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Never
 
 from sysfleet.lab import linux, loaders, processes, standin
-from sysfleet.lab.start import ENVIRONMENT, Start
+from sysfleet.lab.start import Start, stand_in_environment
 
 _BACKLOG = 1024
 
@@ -42,12 +42,6 @@ def run_folder_host(start: Start, values: Mapping[str, bytes]) -> Never:
         os._exit(1)
 
 
-def environment(store: Path, shell: str) -> dict[str, str]:
-    """What commands on such a host find in their environment."""
-    own = {"HOME": f"{store}/root", "TMPDIR": f"{store}/tmp", standin.VARIABLE: str(store)}
-    return {**ENVIRONMENT, **own, "SHELL": shell}
-
-
 def _fence(store: Path) -> None:
     """Let root's commands write below `store` alone, where the machine allows so much of a namespace.
 
@@ -71,7 +65,7 @@ def _serve(start: Start) -> None:
     if spec.refuse or spec.hang:
         while True:
             signal.pause()
-    asyncssh_server.run(start.listener, start.plan.store, environment(start.plan.store, spec.shell))
+    asyncssh_server.run(start.listener, start.plan.store, stand_in_environment(start.plan.store, spec.shell))
 
 
 def _end_all(_signum: int, _frame: FrameType | None) -> None:

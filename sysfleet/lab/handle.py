@@ -18,11 +18,11 @@ from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
 
 from sysfleet.errors import FleetError, SetupError, UsageError
-from sysfleet.lab import folderhost, project, state
+from sysfleet.lab import project, state
 from sysfleet.lab.processes import Process
 from sysfleet.lab.spec import Backend, HostSpec, Loader, Mode, check_specs, key_path
 from sysfleet.lab.standard import standard_hosts
-from sysfleet.lab.start import ENVIRONMENT
+from sysfleet.lab.start import ENVIRONMENT, stand_in_environment
 
 _END_TIMEOUT_S = 30.0
 _NAMESPACES = ("--user", "--mount", "--net", "--uts", "--ipc", "--pid")
@@ -92,7 +92,7 @@ class LabHost:
         if state.read(self._folder)["mode"] == "folder":
             # Only root has a fence to go behind (sysfleet.lab.folderhost).
             entered = ["--mount"] if os.geteuid() == 0 else []
-            environment = folderhost.environment(self.root, self.spec.shell)
+            environment = stand_in_environment(self.root, self.spec.shell)
         else:
             entered = [*_NAMESPACES, "--preserve-credentials"]
             environment = {**ENVIRONMENT, "SHELL": self.spec.shell}

@@ -18,7 +18,6 @@ from sysfleet.lab.plan import HostPlan
 from sysfleet.lab.spec import HostSpec, Loader, key_path
 
 MAX_INTERFACES = 64
-VARIABLE = "SYSFLEET_STAND_IN"
 
 _COPIED = ("kernel", "vm", "fs", "net/core", "net/ipv4", "net/ipv6", "net/unix")
 _SECRET_OR_ACTING = {"stable_secret", "tcp_fastopen_key", "stat_refresh", "uuid", "boot_id"}

@@ -12,6 +12,7 @@ import socket
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sysfleet.lab.plan import HostPlan
@@ -22,6 +23,14 @@ ENVIRONMENT = {
     "USER": "root",
     "LOGNAME": "root",
 }
+
+STAND_IN = "SYSFLEET_STAND_IN"
+
+
+def stand_in_environment(store: Path, shell: str) -> dict[str, str]:
+    """What commands on a host without namespaces find in their environment."""
+    own = {"HOME": f"{store}/root", "TMPDIR": f"{store}/tmp", STAND_IN: str(store)}
+    return {**ENVIRONMENT, **own, "SHELL": shell}
 
 
 @dataclass(frozen=True, slots=True)

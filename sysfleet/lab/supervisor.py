@@ -28,6 +28,7 @@ from sysfleet.lab.supervised import SupervisedHost
 
 _BOOT_TIMEOUT_S = 120.0
 _REQUEST_TIMEOUT_S = 5.0
+_INSTALL = "pip install 'sysfleet[lab]', or as root with OpenSSH's sshd"
 
 
 class Supervisor:
@@ -191,7 +192,10 @@ def make(folder: Path, specs: list[HostSpec], mode: Mode | None, backend: Backen
     setting = decide(folder / ".probe", mode, backend)
     if setting.backend == "asyncssh":
         # Once for all hosts: they are forked from here.
-        from sysfleet.lab import asyncssh_server  # noqa: F401
+        try:
+            from sysfleet.lab import asyncssh_server  # noqa: F401
+        except ImportError as error:
+            raise SetupError(f"the lab's own SSH server is missing: {error}", hint=_INSTALL) from error
     supervisor = Supervisor(folder, setting, specs)
     try:
         supervisor.boot([spec.name for spec in specs])
