@@ -76,7 +76,7 @@ def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *
         not_after_s=not_after(prepared, deadline),
         compare=(),
         settle=old,
-        files_token="",
+        files_token=None,
     )
     record = _run(session, job, request, deadline)
     if record.state == "settled":

@@ -158,3 +158,11 @@ def test_an_interface_that_went_away_is_no_failure(host: Box, shell: Shell) -> N
 def test_the_host_s_lock_is_root_s_alone(host: Box, shell: Shell) -> None:
     change(host, shell, read(host, shell, COOKIES), [(COOKIES, "2")])
     assert (host.run / "sysfleet").stat().st_mode & 0o777 == 0o700
+
+
+def test_putting_back_values_compares_no_files(host: Box, shell: Shell) -> None:
+    reading = read(host, shell, COOKIES)
+    (host.etc / "sysctl.d/10-new.conf").write_bytes(b"")
+    back = ChangeRequest("r1", reading.facts.uptime_s + 60, (), [(COOKIES, "2")], (COOKIES,), files_token=None)
+    assert parse_change(host.perform(shell, change_program(back)).body).state == "settled"
+    assert host.get("net/ipv4/tcp_syncookies") == "2"

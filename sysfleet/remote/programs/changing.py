@@ -36,7 +36,7 @@ class ChangeRequest:
 
     `compare` is what the plan was made from, `settle` every managed key with its wanted text; both are
     written in their order, so let it be the safe canonical one. Nothing is written after `not_after_s` of the
-    host's uptime.
+    host's uptime. `files_token` is of the reading; None, when values are put back, compares no files.
     """
 
     run_id: str
@@ -44,7 +44,7 @@ class ChangeRequest:
     compare: Sequence[tuple[Key, Running]]
     settle: Sequence[tuple[Key, str]]
     read_back: tuple[Key, ...]
-    files_token: str
+    files_token: str | None
     our_file: str = "/etc/sysctl.d/99-zz-sysfleet.conf"
 
 
@@ -103,6 +103,11 @@ def comparable(key: Key, running: Running) -> str | None:
     return f"{path}\t-"
 
 
+def expected_files(token: str | None) -> str:
+    """How a program is told which files there must be: the token, or a word that stands for any."""
+    return "any" if token is None else token
+
+
 def settled_lines(settle: Sequence[tuple[Key, str]]) -> str:
     """The wanted values as lines; ValueError for an empty one, which would be no write."""
     lines = []
@@ -145,7 +150,7 @@ def _request(request: ChangeRequest) -> str:
             "sf_request() {",
             f"sf_compare={quoted(chr(10).join(compare))}",
             f"sf_settle={quoted(settled_lines(request.settle))}",
-            f"sf_expected={quoted(request.files_token)}",
+            f"sf_expected={quoted(expected_files(request.files_token))}",
             "}",
         ]
     )

@@ -7,7 +7,7 @@
 # Standard output: S state, Y why, M path TAB wanted TAB found.
 
 sf_persist() {
-	sf_need awk cksum ls mv rm chmod sync mkdir || return 95
+	sf_need awk cksum ls mv rm chmod sync mkdir || return 0
 	if sf_too_late "$3"; then
 		printf 'S too_late\n'
 		return 0
