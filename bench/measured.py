@@ -65,12 +65,12 @@ def opened(project: Path, workers: int) -> Fleet:
     """The lab's fleet, with so many workers."""
     settings = parse((project / DEFAULT_FILE).read_text(), DEFAULT_FILE)
     settings = override(settings, [f"run.workers={workers}"])
-    return Fleet.open(project, settings, environ=dict(os.environ))
+    return Fleet(project, settings, environ=dict(os.environ))
 
 
 def ports(fleet: Fleet) -> list[int]:
     """Where the hosts listen."""
-    return [fleet.inventory.connection_of(name).port or 22 for name in fleet.inventory.hosts]
+    return [fleet.project.inventory.connection_of(name).port or 22 for name in fleet.project.inventory.hosts]
 
 
 def _counts(report: FleetReport) -> dict[str, int]:
@@ -78,7 +78,7 @@ def _counts(report: FleetReport) -> dict[str, int]:
 
 
 def _floor(fleet: Fleet, workers: int, work: Callable[[int, Shared], None]) -> Callable[[], dict[str, int]]:
-    shared = Shared.load(fleet.project)
+    shared = Shared.load(fleet.project.folder)
 
     def run() -> dict[str, int]:
         every(ports(fleet), workers, lambda port: work(port, shared))
@@ -109,7 +109,7 @@ def work_of(kind: str, fleet: Fleet, workers: int) -> Callable[[], dict[str, int
 def main(kind: str, project: str, workers: str) -> None:
     """Measure once and print."""
     fleet = opened(Path(project), int(workers))
-    figures = measure(kind, len(fleet.inventory.hosts), work_of(kind, fleet, int(workers)))
+    figures = measure(kind, len(fleet.project.inventory.hosts), work_of(kind, fleet, int(workers)))
     sys.stdout.write(json.dumps(asdict(figures)) + "\n")
 
 

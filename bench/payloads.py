@@ -17,7 +17,7 @@ _AMPLE_S = 600.0
 
 def read_rounds(fleet: Fleet) -> Rounds:
     """One connection a host, one program: the reading of `check`."""
-    return {_port(fleet, name): [[_reading(fleet, name)]] for name in fleet.inventory.hosts}
+    return {_port(fleet, name): [[_reading(fleet, name)]] for name in fleet.project.inventory.hosts}
 
 
 def change_rounds(fleet: Fleet) -> Rounds:
@@ -36,8 +36,10 @@ def _change(fleet: Fleet, name: str, prepared: Prepared) -> Sequence[Sequence[by
 
 
 def _reading(fleet: Fleet, name: str) -> bytes:
-    return read_program(ReadRequest(patterns=fleet.rendering.patterns(name), our_file=fleet.settings.file.path))
+    return read_program(
+        ReadRequest(patterns=fleet.project.rendering.patterns(name), our_file=fleet.project.settings.file.path)
+    )
 
 
 def _port(fleet: Fleet, name: str) -> int:
-    return fleet.inventory.connection_of(name).port or 22
+    return fleet.project.inventory.connection_of(name).port or 22

@@ -29,15 +29,15 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     from sysfleet.cli.project import open_fleet
 
     fleet = open_fleet(options, terminal)
-    chosen = fleet.selected(options.limit)
-    fleet.rendering.preflight([entry.name for entry in chosen])
+    chosen = fleet.project.selected(options.limit)
+    fleet.project.rendering.preflight([entry.name for entry in chosen])
     records = [_record(fleet, entry) for entry in chosen]
     terminal.show(_json(records) if options.format == "json" else _table(records, terminal.width()))
     return ExitCode.OK
 
 
 def _record(fleet: Fleet, entry: HostEntry) -> dict[str, Any]:
-    reached = fleet.inventory.connection_of(entry.name)
+    reached = fleet.project.inventory.connection_of(entry.name)
     return {
         "host": entry.name,
         "address": reached.hostname,
@@ -50,7 +50,7 @@ def _record(fleet: Fleet, entry: HostEntry) -> dict[str, Any]:
 
 def _layers(fleet: Fleet, entry: HostEntry) -> list[str]:
     """What speaks for the host, lowest first; overrides only where there are any."""
-    inventory = fleet.inventory
+    inventory = fleet.project.inventory
     groups = [name for name in reversed(entry.ancestors) if inventory.groups[name].rules]
     return [
         "base",

@@ -22,7 +22,7 @@ def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None
     from sysfleet.fleet import Fleet, Risks
 
     project = project_folder(options)
-    return Fleet.open(
+    return Fleet(
         project,
         settings_of(options, project),
         environ=terminal.environ,

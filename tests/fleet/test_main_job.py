@@ -23,7 +23,7 @@ FORWARDS = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.accept_redirects": "0
 
 def fleet_of(lab: Lab, *settings: str) -> Fleet:
     text = (lab.folder / "sysfleet.toml").read_text()
-    return Fleet.open(lab.folder, override(parse(text), settings), environ={"HOME": "/nonexistent", "USER": "nobody"})
+    return Fleet(lab.folder, override(parse(text), settings), environ={"HOME": "/nonexistent", "USER": "nobody"})
 
 
 def rows_of(report: FleetReport) -> dict[str, HostOutcome]:

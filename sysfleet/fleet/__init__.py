@@ -1,0 +1,119 @@
+"""The public Python interface: `Fleet(folder).check(limit="role=web") -> FleetReport`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sysfleet.errors import HostError, SelectionError
+from sysfleet.fleet.project import Project
+from sysfleet.fleet.run import Run
+from sysfleet.outcome import FleetReport
+from sysfleet.planning.records import Options
+from sysfleet.reporter import Reporter, Silent
+from sysfleet.settings import Settings
+from sysfleet.tasks.job import Command, Prepared
+
+Approve = Callable[[FleetReport], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Risks:
+    """What a person allows for one run: keys that cannot be put back, and keys whose old number does not suffice."""
+
+    one_way: bool = False
+    destructive: bool = False
+
+
+class Fleet:
+    """What can be done with the hosts of a project folder; nothing is contacted before a verb is called."""
+
+    def __init__(
+        self,
+        folder: Path | str,
+        settings: Settings | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        reporter: Reporter | None = None,
+        risks: Risks = Risks(),
+    ) -> None:
+        """Read a project folder; SetupError with every problem in it. Settings are those of its sysfleet.toml."""
+        self.project = Project.read(Path(folder), settings, environ=os.environ if environ is None else environ)
+        self._reporter = reporter or Silent()
+        self._risks = risks
+
+    def check(self, limit: str | None = None) -> FleetReport:
+        """Read and compare."""
+        return self._one_pass(Command.CHECK, limit)
+
+    def plan(self, limit: str | None = None) -> FleetReport:
+        """Read, compare, and work out every change."""
+        return self._one_pass(Command.PLAN, limit)
+
+    def apply(self, limit: str | None = None, approve: Approve | None = None) -> FleetReport:
+        """Change what differs. With `approve`, read first, ask with the plan, then change over new connections."""
+        if approve is None:
+            return self._one_pass(Command.APPLY, limit)
+        run = self._begin(Command.APPLY, limit)
+        try:
+            surveyed = run.go(run.names, survey=True)
+            waiting = {name: found.prepared for name, found in surveyed.items() if found.prepared is not None}
+            rows = {name: found.outcome for name, found in surveyed.items()}
+            if waiting and not run.interrupted and approve(run.report(rows)):
+                rows.update({name: f.outcome for name, f in run.go(list(waiting), prepared=waiting).items()})
+            return run.end(rows)
+        finally:
+            run.close()
+
+    def prepared(self, limit: str | None = None) -> Mapping[str, Prepared]:
+        """What `apply` would send to each host that differs; reads the hosts, writes nothing."""
+        run = self._begin(Command.APPLY, limit)
+        try:
+            found = run.go(run.names, survey=True)
+            run.end({name: each.outcome for name, each in found.items()})
+        finally:
+            run.close()
+        return {name: each.prepared for name, each in found.items() if each.prepared is not None}
+
+    def render(self, host: str) -> bytes:
+        """The file as it would be pushed to a host; HostError where it cannot be read."""
+        if host not in self.project.inventory.hosts:
+            raise SelectionError(f"there is no host {host}", hint="sysfleet inventory lists them")
+        run = self._begin(Command.RENDER, host, [host])
+        try:
+            found = run.go([host])[host]
+            run.end({host: found.outcome})
+        finally:
+            run.close()
+        error = found.outcome.error
+        if error is not None and found.rendered is None:
+            raise HostError(f"{host}: {error.message}", phase=error.phase, hint=error.hint)
+        return found.rendered or b""
+
+    def _one_pass(self, command: Command, limit: str | None) -> FleetReport:
+        run = self._begin(command, limit)
+        try:
+            return run.end({name: found.outcome for name, found in run.go(run.names).items()})
+        finally:
+            run.close()
+
+    def _begin(self, command: Command, limit: str | None, names: list[str] | None = None) -> Run:
+        if names is None:
+            names = [entry.name for entry in self.project.selected(limit)]
+        self.project.rendering.preflight(names)
+        options = options_of(self.project.settings, self._risks)
+        return Run(self.project, self._reporter, options, command, limit, names)
+
+
+def options_of(settings: Settings, risks: Risks = Risks()) -> Options:
+    """What planning needs to know of the settings and of what is allowed."""
+    return Options(
+        path=settings.file.path,
+        comments=settings.file.comments,
+        foreign=settings.file.foreign_interfaces,
+        accept_unknown_boot=settings.boot.unknown == "accept",
+        allow_one_way=risks.one_way,
+        allow_destructive=risks.destructive,
+    )

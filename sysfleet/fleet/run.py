@@ -1,0 +1,174 @@
+"""One command over a selection, under way: its job, its rows as they finish, its journal, its interruption."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from nornir.core import Nornir
+from nornir.core.configuration import Config
+from nornir.core.plugins.connections import ConnectionPluginRegister
+from nornir.core.processor import Processors
+from nornir.core.state import GlobalState
+
+from sysfleet import __version__
+from sysfleet.errors import CommandTimeout
+from sysfleet.fleet.project import Project
+from sysfleet.outcome import FleetReport, HostOutcome, Status, report
+from sysfleet.planning.memo import Planner
+from sysfleet.planning.records import Options
+from sysfleet.plugins.connections import SHARED, ParamikoConnection
+from sysfleet.plugins.inventory import SysfleetInventory
+from sysfleet.plugins.processors import OnResult
+from sysfleet.plugins.runners import ThreadedRunner
+from sysfleet.reporter import Reporter
+from sysfleet.selection import natural_key
+from sysfleet.store.journal import Journal, header, run_id
+from sysfleet.tasks.flow import IN_CHANGE, Finished, run_host
+from sysfleet.tasks.job import Command, Job, Prepared, Progress
+from sysfleet.tasks.tell import row_not_begun, row_of_error, timed
+
+_GRACE_S = 2.0  # what hosts that are not in change get after an interrupt
+
+
+class Run:
+    """One command under way: its job, its rows as they finish, its journal."""
+
+    def __init__(
+        self,
+        project: Project,
+        reporter: Reporter,
+        options: Options,
+        command: Command,
+        limit: str | None,
+        names: list[str],
+    ) -> None:
+        now = dt.datetime.now(dt.UTC)
+        self.names = names
+        self._project = project
+        self._reporter = reporter
+        self._command = command
+        self._shared = project.shared()
+        self._notes: list[str] = []
+        self._finished: dict[str, Finished] = {}
+        self._told: set[str] = set()
+        self.interrupted = False
+        self.id = run_id(now, secrets.token_bytes(4))
+        self._planner = Planner(options)
+        self._progress = Progress(reporter.phase)
+        head = header(self.id, command.value, now, project.operator, limit, __version__)
+        self._journal = Journal.open(project.folder, head, self._note)
+        reporter.begin(self.id, command.value, self.names)
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self._reporter.note(text)
+
+    def go(
+        self, names: Sequence[str], *, survey: bool = False, prepared: Mapping[str, Prepared] | None = None
+    ) -> dict[str, Finished]:
+        """Run the task on these hosts; every one of them has an entry, whatever happened to it."""
+        self._progress = Progress(self._reporter.phase)
+        self._finished = {}
+        job = self._job(prepared or {}, survey=survey)
+        runner = ThreadedRunner(
+            workers=self._project.settings.run.workers,
+            deadline_s=job.deadline_s,
+            interrupt=lambda under_way: self._interrupt(nornir, under_way),
+        )
+        nornir = self._nornir(names, runner, job)
+        nornir.run(task=run_host, job=job, on_failed=True)
+        for name in names:
+            if name not in self._finished:
+                self._finish(name, Finished(self._lost(name, job)), job)
+        return dict(self._finished)
+
+    def _job(self, prepared: Mapping[str, Prepared], *, survey: bool) -> Job:
+        settings = self._project.settings
+        return Job(
+            command=self._command,
+            run=self.id,
+            connection=ParamikoConnection.name,
+            roles={name: self._project.inventory.hosts[name].roles for name in self.names},
+            patterns=self._project.rendering.patterns,
+            policy=self._project.rendering.policy,
+            left_to_read=self._project.rendering.left_to_read,
+            planner=self._planner,
+            progress=self._progress,
+            clock=time.monotonic,
+            deadline_s=settings.run.deadline_s,
+            survey=survey,
+            prepared=prepared,
+            privileged_read=settings.privilege.method in ("sudo", "doas"),
+        )
+
+    def _nornir(self, names: Sequence[str], runner: ThreadedRunner, job: Job) -> Nornir:
+        # Built here, with what the run uses: InitNornir would load every plugin that is installed.
+        ConnectionPluginRegister.register(ParamikoConnection.name, ParamikoConnection)
+        inventory = SysfleetInventory(self._project.inventory, ParamikoConnection.name, names).load()
+        return Nornir(
+            inventory=inventory,
+            data=GlobalState(),
+            config=Config(user_defined={SHARED: self._shared}),
+            processors=Processors([OnResult(lambda name, result: self._finish(name, result, job))]),
+            runner=runner,
+        )
+
+    def _finish(self, name: str, result: object, job: Job) -> None:
+        if not isinstance(result, Finished):
+            error = TypeError("the task ended without a result")
+            result = Finished(row_of_error(name, job, error, ""))
+        self._finished[name] = result
+        if not (job.survey and result.prepared is not None):
+            self._tell(result.outcome)
+
+    def _tell(self, outcome: HostOutcome) -> None:
+        if outcome.host not in self._told:
+            self._told.add(outcome.host)
+            self._journal.row(outcome)
+            self._reporter.row(outcome)
+
+    def _lost(self, name: str, job: Job) -> HostOutcome:
+        phase = self._progress.phase(name)
+        if self.interrupted and phase is None:
+            return row_not_begun(name, job, "interrupted before its turn")
+        if self.interrupted:
+            row = row_of_error(name, job, InterruptedError(f"interrupted in {phase}"), phase or "")
+            return msgspec.structs.replace(row, status=Status.INTERRUPTED)
+        limit = f"not done within its deadline of {job.deadline_s:g} s"
+        return timed(row_of_error(name, job, CommandTimeout(limit, phase=phase or ""), ""), job.deadline_s)
+
+    def _interrupt(self, nornir: Nornir, under_way: Sequence[str]) -> float:
+        """Called once when the person interrupts: begin nothing, cut short what only reads. Seconds to wait."""
+        self.interrupted = True
+        self._progress.stop.set()
+        self._note("interrupted: nothing new is begun; once more leaves at once")
+        changing = False
+        for name in under_way:
+            if self._progress.phase(name) in IN_CHANGE:
+                changing = True
+            else:
+                for connection in list(nornir.inventory.hosts[name].connections.values()):
+                    connection.close()
+        return self._project.settings.run.deadline_s if changing else _GRACE_S
+
+    def report(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
+        """The rows so far, in natural order."""
+        ordered = sorted(rows.values(), key=lambda row: natural_key(row.host))
+        return report(self.id, self._command.value, ordered, self._notes, interrupted=self.interrupted)
+
+    def end(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
+        """The report; rows that were not told yet are told, and the journal gets its last line."""
+        for row in rows.values():
+            self._tell(row)
+        final = self.report(rows)
+        self._journal.end(final)
+        return final
+
+    def close(self) -> None:
+        """Whatever happened: the reporter hears the end, the journal is closed."""
+        self._reporter.end()
+        self._journal.close()
