@@ -25,7 +25,7 @@ def clean(words: bytes | str, *, limit: int = 400) -> str:
         # Also line separators and what changes the direction of writing: a terminal would obey them.
         text = "".join(" " if unicodedata.category(char) in _UNSHOWN else char for char in text)
     text = " ".join(text.split())
-    return text if len(text) <= limit else "…" + text[1 - limit :]
+    return text if len(text) <= limit else "…" + text[len(text) - limit + 1 :]
 
 
 _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -134,6 +134,7 @@ def box(folder: Path) -> Iterator[Box]:
     for name in _FROM_ETC:
         if Path("/etc", name).exists():
             subprocess.run(["cp", "-a", f"/etc/{name}", str(folder / "etc")], check=False, capture_output=True)
+    (folder / "etc/os-release").write_text('ID=testing\nVERSION_ID="7.1"\n')
     with subprocess.Popen(
         [
             unshare,

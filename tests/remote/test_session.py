@@ -134,7 +134,7 @@ def test_output_beyond_the_limit_is_a_failure_and_ends_the_connection(session: P
 
 def test_a_program_beyond_its_deadline_is_a_timeout_and_ends_the_connection(session: ParamikoSession) -> None:
     with pytest.raises(CommandTimeout) as caught:
-        run(session, b"cat; read -r never </dev/zero; sleep 600", seconds=0.7)
+        run(session, b"exec sleep 20", seconds=0.7)
     assert isinstance(caught.value, TimeoutError)
     with pytest.raises(ConnectionLost):
         run(session, b"echo still there")
@@ -146,7 +146,7 @@ def test_closing_from_another_thread_ends_a_running_program_at_once(shared: Way)
 
     def work() -> None:
         try:
-            run(one, b"echo started >&2; sleep 600", seconds=300)
+            run(one, b"echo started >&2; exec sleep 20", seconds=300)
         except ConnectionLost as error:
             ended.append(error)
 
@@ -170,7 +170,7 @@ def test_a_server_that_dies_in_the_middle_is_a_lost_connection(tmp_path: Path) -
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(ConnectionLost):
-            run(one, f"echo >{started}; sleep 600".encode())
+            run(one, f"echo >{started}; exec sleep 20".encode())
         killer.join()
         one.close()
 
