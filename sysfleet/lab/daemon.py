@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import resource
 import sys
 import traceback
 from pathlib import Path
@@ -20,6 +21,7 @@ from sysfleet.lab.spec import HostSpec
 
 _LIFELINE = 0
 _ANSWER = 1
+_FILES = 20_000
 
 
 def main() -> Never:
@@ -41,6 +43,7 @@ def main() -> Never:
 
 
 def _run(folder: Path, request: dict[str, Any], answer: int) -> None:
+    _raise_file_limit()
     specs = [HostSpec.from_json(fields) for fields in request["specs"]]
     # What is there now is there for good: hosts are forked and should share it, not copy it.
     gc.disable()
@@ -58,6 +61,13 @@ def _run(folder: Path, request: dict[str, Any], answer: int) -> None:
         lab.serve(None if request["outlive"] else _LIFELINE)
     finally:
         lab.end()
+
+
+def _raise_file_limit() -> None:
+    """Two files a host: the usual soft limit would end at some 500."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _tell(answer: int, fields: dict[str, Any]) -> None:

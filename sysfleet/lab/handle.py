@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -97,6 +97,8 @@ class LabHost:
             entered = [*_NAMESPACES, "--preserve-credentials"]
             environment = {**ENVIRONMENT, "SHELL": self.spec.shell}
         words = ["nsenter", f"--target={process.pid}", *entered, "--"] if entered else []
+        if words and shutil.which("nsenter") is None:
+            raise SetupError("looking into a lab host from outside needs nsenter", hint="Debian: util-linux")
         return subprocess.run(
             [*words, *argv], input=input, capture_output=True, check=False, env=environment, timeout=timeout_s
         )
@@ -223,7 +225,8 @@ class Lab:
                 state.ask(self.folder, do="down")
             except SetupError:
                 process.signal()
-            _await_end(process)
+            if not process.wait(_END_TIMEOUT_S):
+                process.signal()
         for fields in state.read(self.folder)["hosts"].values():
             if fields["process"]:
                 Process(*fields["process"]).signal()
@@ -247,9 +250,11 @@ class Lab:
 def _claim(folder: Path) -> None:
     """Make the folder, or take over one whose lab has ended; never one with other things in it."""
     if state.exists(folder):
-        if state.supervisor(state.read(folder)) is not None:
+        fields = state.read(folder)
+        if fields["state"] == "up" and state.supervisor(fields) is not None:
             raise UsageError(f"a lab is already up in {folder}", hint=f"sysfleet lab down --dir {folder}")
-    elif folder.is_dir() and any(folder.iterdir()):
+    # A lab that did not come up has left its log at least.
+    elif folder.is_dir() and any(folder.iterdir()) and not (folder / state.LOG).exists():
         raise UsageError(f"{folder} is not empty and no lab's folder")
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -290,15 +295,3 @@ def _raise_refusal(answer: Mapping[str, Any], folder: Path) -> None:
     kind = UsageError if answer.get("usage") else SetupError
     message = answer.get("error", "the lab's supervisor ended at once")
     raise kind(message, hint=answer.get("hint", f"see {folder / state.LOG}"))
-
-
-def _await_end(process: Process) -> None:
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if process.is_alive() and not select.select([handle], [], [], _END_TIMEOUT_S)[0]:
-            process.signal()
-    finally:
-        os.close(handle)

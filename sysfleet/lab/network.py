@@ -6,7 +6,9 @@ interface; what it sends reaches nobody.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface
+from collections.abc import Iterable
+from ipaddress import IPv4Interface, IPv6Interface
+from pathlib import Path
 
 from sysfleet.lab import netlink
 from sysfleet.lab.namespaces import Wire
@@ -17,7 +19,7 @@ def connect(plan: HostPlan, wire: Wire) -> None:
     """Make and switch on the host's interfaces; beyond eth0 they stay down."""
     netlink.send(_pairs(plan.spec.interfaces, wire.outside))
     netlink.send([netlink.link_up("lo"), netlink.link_up("eth0")])
-    netlink.send([netlink.address("eth0", interface) for interface in plan.addresses])
+    _give_addresses("eth0", plan.addresses)
     wire.at_other_end(lambda: _connect_other_end(plan))
     gateway = plan.gateway_addresses[0]
     if isinstance(gateway, IPv4Interface):
@@ -37,4 +39,11 @@ def _pairs(interfaces: int, outside: int) -> list[netlink.Request]:
 
 def _connect_other_end(plan: HostPlan) -> None:
     netlink.send([netlink.link_up("wire0")])
-    netlink.send([netlink.address("wire0", interface) for interface in plan.gateway_addresses])
+    _give_addresses("wire0", plan.gateway_addresses)
+
+
+def _give_addresses(name: str, interfaces: Iterable[IPv4Interface | IPv6Interface]) -> None:
+    """IPv6 may be off on this machine, wholly or for new interfaces."""
+    switch = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
+    has_ipv6 = switch.exists() and switch.read_text(encoding="ascii").strip() == "0"
+    netlink.send([netlink.address(name, each) for each in interfaces if has_ipv6 or each.version == 4])

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
+
+_POLL_S = 0.02
 
 
 class Process(NamedTuple):
@@ -32,14 +37,39 @@ class Process(NamedTuple):
 
     def signal(self, signum: int = signal.SIGKILL) -> None:
         """Send it a signal, unless it has ended; never to another that has its number now."""
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError), self._held() as handle:
+            if self.is_alive() and handle is None:
+                os.kill(self.pid, signum)
+            elif self.is_alive() and handle is not None:
+                signal.pidfd_send_signal(handle, signum)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended; whether it has, in time."""
+        with suppress(ProcessLookupError), self._held() as handle:
+            if handle is not None and self.is_alive():
+                ending = select.poll()
+                ending.register(handle, select.POLLIN)
+                return bool(ending.poll(timeout_s * 1000))
+            deadline = time.monotonic() + timeout_s
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+            return not self.is_alive()
+        return True
+
+    @contextmanager
+    def _held(self) -> Iterator[int | None]:
+        """A handle that keeps the number from changing hands; None before Linux 5.3, which has none."""
+        try:
             handle = os.pidfd_open(self.pid)
-            try:
-                # The number cannot change hands between this look and the signal: the handle holds it.
-                if self.is_alive():
-                    signal.pidfd_send_signal(handle, signum)
-            finally:
-                os.close(handle)
+        except ProcessLookupError:
+            raise
+        except OSError:
+            yield None
+            return
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
 
 def descendants(pid: int) -> list[int]:

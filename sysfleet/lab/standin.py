@@ -22,7 +22,9 @@ MAX_INTERFACES = 64
 _COPIED = ("kernel", "vm", "fs", "net/core", "net/ipv4", "net/ipv6", "net/unix")
 _SECRET_OR_ACTING = {"stable_secret", "tcp_fastopen_key", "stat_refresh", "uuid", "boot_id"}
 _SYSCTL_FOLDERS = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d")
-_INTERFACE_FOLDERS = ("net/ipv4/conf", "net/ipv6/conf", "net/ipv4/neigh", "net/ipv6/neigh")
+_INTERFACE_FOLDERS = ("net/ipv4/conf", "net/ipv6/conf")
+# A file a key is what a folder costs; neighbour tables are a sixth of them and no policy's business.
+_LEFT_OUT = "neigh"
 
 
 def machine_values() -> dict[str, bytes]:
@@ -33,6 +35,7 @@ def machine_values() -> dict[str, bytes]:
             below = Path(folder).relative_to("/proc/sys")
             if str(below) in _INTERFACE_FOLDERS:
                 folders[:] = [name for name in folders if name in {"all", "default"}]
+            folders[:] = [name for name in folders if name != _LEFT_OUT]
             for name in set(names) - _SECRET_OR_ACTING:
                 with suppress(OSError):
                     found[f"{below}/{name}"] = (Path(folder) / name).read_bytes()

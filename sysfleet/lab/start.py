@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,11 @@ class Start:
         log = os.open(self.plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for target, source in ((0, nothing), (1, log), (2, log)):
             os.dup2(source, target)
-        low = 3
-        for fd in sorted({self.listener.fileno(), self.channel.fileno()}):
-            os.closerange(low, fd)
-            low = fd + 1
-        os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+        kept = {0, 1, 2, self.listener.fileno(), self.channel.fileno()}
+        for entry in list(Path("/proc/self/fd").iterdir()):
+            if int(entry.name) not in kept:
+                with suppress(OSError):  # the listing's own is closed already
+                    os.close(int(entry.name))
 
 
 def _wording(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """What lab hosts can differ in: one lab of each kind holds them all."""
 
+import shutil
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -49,20 +49,20 @@ _SHOWN: dict[Loader, list[str]] = {
 
 def _specs() -> list[HostSpec]:
     loaders = [loader for loader in _RESULTS if is_available(loader)]
+    mine = {"/etc/sysctl.d/60-mine.conf": f"{_FIN_TIMEOUT} = 22\n".encode()}
     return [
+        HostSpec(
+            "large",
+            drop_ins=400,
+            values={"net.ipv4.ip_forward": "1", _FIN_TIMEOUT: "11"},
+            files=mine,
+        ),
         HostSpec("absent", absent=_ABSENT),
-        HostSpec("drop-ins", drop_ins=400),
-        HostSpec("no-ipv6", absent=("net.ipv6",)),
-        HostSpec("refuse", refuse=True),
+        HostSpec("refuse", absent=("net.ipv6",), refuse=True),
         HostSpec("hang", hang=True),
         HostSpec("rivals", files=_RIVAL_FILES),
-        HostSpec(
-            "values",
-            values={"net.ipv4.ip_forward": "1", _FIN_TIMEOUT: "11"},
-            files={"/etc/sysctl.d/50-mine.conf": f"{_FIN_TIMEOUT} = 22\n".encode()},
-        ),
-        *(HostSpec(f"{loader}-on", loader=loader, files=_LOADED) for loader in loaders),
-        *(HostSpec(f"{loader}-off", loader=loader, files=_LOADED, loader_enabled=False) for loader in loaders),
+        HostSpec("off", loader=loaders[0], loader_enabled=False, files=_LOADED),
+        *(HostSpec(f"with-{loader}", loader=loader, files=_LOADED) for loader in loaders),
     ]
 
 
@@ -99,8 +99,8 @@ def test_interfaces_in_a_folder_are_folders(lab_factory: LabFactory) -> None:
 
 
 def test_drop_ins_are_many_files_where_the_loader_looks(variety: Lab) -> None:
-    assert len(list((variety.hosts["drop-ins"].etc / "sysctl.d").glob("*.conf"))) == 400
-    assert int(ssh(variety, "drop-ins", 'ls "$SYSFLEET_STAND_IN/etc/sysctl.d" | wc -l').stdout) == 400
+    assert len(list((variety.hosts["large"].etc / "sysctl.d").glob("50-*.conf"))) == 400
+    assert int(ssh(variety, "large", 'ls "$SYSFLEET_STAND_IN/etc/sysctl.d" | wc -l').stdout) == 401
 
 
 def test_a_rival_file_can_lie_wherever_a_loader_looks(variety: Lab) -> None:
@@ -113,7 +113,7 @@ def test_a_rival_file_can_lie_wherever_a_loader_looks(variety: Lab) -> None:
 
 
 def test_values_to_start_from_come_before_the_loader(variety: Lab) -> None:
-    host = variety.hosts["values"]
+    host = variety.hosts["large"]
     assert host.read("net.ipv4.ip_forward") == "1"
     assert host.read(_FIN_TIMEOUT) == "22"
 
@@ -137,7 +137,7 @@ def test_beside_an_absent_key_the_kernel_still_moves_values(lab_factory: LabFact
 
 
 def test_a_whole_family_of_keys_can_be_absent(variety: Lab) -> None:
-    host = variety.hosts["no-ipv6"]
+    host = variety.hosts["refuse"]
     assert host.read("net.ipv6.conf.all.forwarding") is None
     assert host.read("net.ipv4.ip_forward") == "0"
 
@@ -159,17 +159,40 @@ def test_a_host_can_accept_and_be_silent(variety: Lab) -> None:
 @pytest.mark.parametrize("loader", _RESULTS)
 def test_a_boot_gives_what_the_declared_loader_makes_of_the_files(variety: Lab, loader: Loader) -> None:
     _skip_without(loader)
-    host = variety.hosts[f"{loader}-on"]
+    host = variety.hosts[f"with-{loader}"]
     for _ in range(2):
         assert (host.read(_FIN_TIMEOUT), host.read("net.ipv4.tcp_keepalive_time")) == _RESULTS[loader]
         host.write(_FIN_TIMEOUT, "44")
         variety.restart(host.name)
 
 
-@pytest.mark.parametrize("loader", _RESULTS)
-def test_a_loader_that_is_off_applies_nothing(variety: Lab, loader: Loader) -> None:
+# How an operator switches each loader off, below the host's /etc.
+_SWITCHES: dict[Loader, str] = {
+    "systemd": "systemd/system/systemd-sysctl.service",
+    "procps": "rcS.d/S01procps",
+    "alpine": "runlevels/boot/sysctl",
+    "openrc": "runlevels/boot/sysctl",
+}
+
+
+@pytest.mark.parametrize("loader", _SWITCHES)
+def test_a_loader_that_is_switched_off_applies_nothing(variety: Lab, loader: Loader) -> None:
     _skip_without(loader)
-    assert variety.hosts[f"{loader}-off"].read("net.ipv4.tcp_keepalive_time") == "7200"
+    host = variety.hosts[f"with-{loader}"]
+    switch = host.etc / _SWITCHES[loader]
+    was = switch.readlink() if switch.is_symlink() else None
+    if was is None:
+        switch.parent.mkdir(parents=True)
+        switch.symlink_to("/dev/null")
+    else:
+        switch.unlink()
+    variety.restart(host.name)
+    assert host.read(_FIN_TIMEOUT) == "60"
+    if was is None:
+        shutil.rmtree(host.etc / "systemd")
+    else:
+        switch.symlink_to(was)
+    variety.restart(host.name)
 
 
 @pytest.mark.parametrize("loader", _SHOWN)
@@ -178,7 +201,7 @@ def test_a_host_shows_its_loader_and_no_other(variety: Lab, loader: Loader) -> N
     names = " ".join(sorted({name for shown in _SHOWN.values() for name in shown}))
     found = ssh(
         variety,
-        f"{loader}-on",
+        f"with-{loader}",
         f'cd "$SYSFLEET_STAND_IN/"; for name in {names}; do if [ -e "$name" ]; then echo "$name"; fi; done',
     )
     assert found.stdout.decode().split() == _SHOWN[loader]
@@ -192,7 +215,5 @@ def test_sysctl_is_busybox_where_the_loader_is(lab_factory: LabFactory, loader: 
     assert ssh(lab, "a", "sysctl -n net.ipv4.ip_forward").stdout == b"0\n"
 
 
-def test_systemd_switched_off_shows_as_a_masked_unit(variety: Lab) -> None:
-    _skip_without("systemd")
-    mask = variety.hosts["systemd-off"].etc / "systemd/system/systemd-sysctl.service"
-    assert mask.readlink() == Path("/dev/null")
+def test_a_host_can_begin_with_its_loader_off(variety: Lab) -> None:
+    assert variety.hosts["off"].read(_FIN_TIMEOUT) == "60"

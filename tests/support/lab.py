@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -82,7 +83,9 @@ def one_lab_a_kind(folder: Path, hosts: list[HostSpec]) -> Iterator[Callable[[st
 
         @cache
         def lab_of(kind: str) -> Lab:
-            return stack.enter_context(make_lab(folder / kind, hosts, **LAB_KINDS[kind]))
+            lab = make_lab(folder / kind, hosts, **LAB_KINDS[kind])
+            stack.callback(_discard, lab)
+            return lab
 
         yield lab_of
 
@@ -99,20 +102,28 @@ def lab_factory(tmp_path: Path) -> Iterator[LabFactory]:
 
     yield make
     for lab in labs:
-        lab.down()
+        _discard(lab)
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Four standard hosts, one a role, of whatever kind this machine can have. Leave them as they were."""
-    with make_lab(tmp_path_factory.mktemp("session") / "lab", 4) as running:
-        yield running
+    running = make_lab(tmp_path_factory.mktemp("session") / "lab", 4)
+    yield running
+    _discard(running)
 
 
 @pytest.fixture(params=LAB_KINDS)
 def lab_kind(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Options for `lab_factory`: every kind of lab in turn."""
     return LAB_KINDS[request.param]
+
+
+def _discard(lab: Lab) -> None:
+    """Take a lab down; of its files only the thousands that stand for a kernel go at once."""
+    lab.down()
+    for host in lab.hosts.values():
+        shutil.rmtree(host.root / "proc", ignore_errors=True)
 
 
 def machine_processes(text: str) -> list[int]:
