@@ -26,6 +26,17 @@ _HINT_CHANGED = "somebody may be in between, or the host was set up anew: prove 
 
 # An RSA key signs in two ways; its own name stands for a third, with SHA-1, which nobody asks for here.
 _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+_CERTIFICATES = tuple(
+    f"{name}-cert-v01@openssh.com"
+    for name in (
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "rsa-sha2-512",
+        "rsa-sha2-256",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,7 @@ class KnownHosts:
 
     def algorithms(self, name: str, port: int = 22) -> tuple[str, ...]:
         """The names of the algorithms to ask the host for: it is to show a known key, if it has one."""
-        found: list[str] = []
+        found: list[str] = list(_CERTIFICATES) if self.authorities(name, port) else []
         for key in self.lookup(name, port):
             found += _ALGORITHMS.get(key.type, (key.type,))
         return tuple(dict.fromkeys(found))
@@ -208,6 +219,11 @@ class _Names:
         if any(pattern.fullmatch(spelled) for pattern in self._no):
             return False
         return any(pattern.fullmatch(spelled) for pattern in self._yes)
+
+
+def names_match(pattern: str, name: str) -> bool:
+    """Whether a name of a certificate, which may have `*` and `?`, is that of the host."""
+    return _compiled(pattern.lower()).fullmatch(name.lower()) is not None
 
 
 def _compiled(name: str) -> re.Pattern[str]:

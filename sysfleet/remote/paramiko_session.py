@@ -15,10 +15,12 @@ from sysfleet.errors import (
     CommandFailed,
     CommandTimeout,
     ConnectionLost,
+    HostKeyRejected,
 )
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.exchange import Exchange
 from sysfleet.remote.framing import checked_mark, unframed, upload
+from sysfleet.remote.host_certificate import read_certificate
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import HostKey, KnownHosts
 from sysfleet.remote.login import log_in
@@ -28,6 +30,7 @@ from sysfleet.remote.translate import translated
 from sysfleet.remote.transport import open_stream, shut, start
 
 if TYPE_CHECKING:
+    from paramiko.pkey import PKey
     from paramiko.transport import Transport
 _NO_STATUS = -1
 
@@ -74,8 +77,7 @@ def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSessi
         except BaseException:
             stream.close()
             raise
-        key = transport.get_remote_server_key()
-        access.known_hosts.check(known_as, target.port, HostKey(key.get_name(), key.asbytes()))
+        _prove(transport.get_remote_server_key(), known_as, target.port, access.known_hosts)
         log_in(
             transport,
             target.user,
@@ -95,9 +97,29 @@ def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSessi
 
 
 def _known_as(target: Target, known_hosts: KnownHosts) -> str:
-    if known_hosts.lookup(target.address, target.port) or not known_hosts.lookup(target.name, target.port):
-        return target.address
-    return target.name
+    for name in (target.address, target.name):
+        if known_hosts.algorithms(name, target.port):
+            return name
+    return target.address
+
+
+def _prove(key: PKey, name: str, port: int, known_hosts: KnownHosts) -> None:
+    shown = HostKey(key.get_name(), key.asbytes())
+    if key.public_blob is None:
+        known_hosts.check(name, port, shown)
+        return
+    certificate = read_certificate(key.public_blob.key_blob)
+    if certificate is None:
+        raise HostKeyRejected(f"the host key of {name} is a certificate that makes no sense", phase="connect")
+    for one in (certificate.authority, shown):
+        known_hosts.check_revoked(name, port, one)
+    problem = certificate.problem(name, known_hosts.authorities(name, port), time.time())
+    if problem is not None:
+        raise HostKeyRejected(
+            f"the host key of {clean(name)} is not trusted: {clean(problem)}",
+            phase="connect",
+            hint="sign the host's key anew, or trust its authority in known_hosts",
+        )
 
 
 def _secret(provider: Callable[[Target], str | None] | None, target: Target) -> str | None:

@@ -107,8 +107,8 @@ def start(stream: Stream, host_key_types: Iterable[str], *, until: float) -> Tra
     options.kex = _only(_KEX, options.kex)
     options.ciphers = _only(_CIPHERS, options.ciphers)
     options.digests = _only(_MACS, options.digests)
-    wanted = set(host_key_types)
-    options.key_types = tuple(name for name in options.key_types if name in wanted) or options.key_types
+    able = set(options.key_types)
+    options.key_types = tuple(name for name in host_key_types if name.partition("-cert-v01@")[0] in able) or tuple(able)
     agreed = threading.Event()
     transport.start_client(event=agreed)
     if not agreed.wait(max(0.0, until - time.monotonic())):

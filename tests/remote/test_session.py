@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from sysfleet.remote.session import Session
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import MARK
 from tests.remote.servers import Server, make_key, public, server, silent_port
+from tests.support.needs import needs
 
 LIMIT = 50_000_000
 
@@ -351,3 +353,51 @@ def test_rights_that_need_a_password_nobody_gave_are_denied(asking: tuple[Way, P
     with pytest.raises(PrivilegeDenied) as caught:
         privileged(asking[0], None)
     assert caught.value.evidence == "sudo: a password is required"
+
+
+def certified(folder: Path, server_key: Path, *options: str) -> Path:
+    """Have an authority vouch for the server's key; the authority's key."""
+    authority = make_key(folder / "authority")
+    subprocess.run(
+        [needs("ssh-keygen"), "-q", "-s", str(authority), "-I", "host", "-h", *options, f"{server_key}.pub"], check=True
+    )
+    return authority
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["-n", "127.0.0.1,other"], None),
+        (["-n", "127.*"], None),
+        (["-n", "10.0.0.1"], "not for this name"),
+        ([], "not for this name"),
+        (["-n", "127.0.0.1", "-V", "20010101:20020101"], "not valid at this time"),
+    ],
+)
+def test_a_host_may_be_known_by_an_authority(tmp_path: Path, options: list[str], problem: str | None) -> None:
+    folder = tmp_path / "sshd"
+    with way_in(folder, f"HostCertificate {folder}/host_key-cert.pub") as way:
+        authority = certified(tmp_path, way.server.host_key, *options)
+        known = KnownHosts()
+        known.add(f"@cert-authority * {public(authority)}\n".encode(), "trusted")
+        access = replace(way.access, known_hosts=known)
+        if problem is None:
+            connect(way.target, access, deadline=soon()).close()
+            return
+        with pytest.raises(HostKeyRejected, match=problem):
+            connect(way.target, access, deadline=soon())
+
+
+def test_a_certificate_of_another_authority_or_of_a_revoked_one_is_rejected(tmp_path: Path) -> None:
+    folder = tmp_path / "sshd"
+    with way_in(folder, f"HostCertificate {folder}/host_key-cert.pub") as way:
+        authority = certified(tmp_path, way.server.host_key, "-n", "127.0.0.1")
+        stranger = make_key(tmp_path / "stranger")
+        for lines, problem in (
+            (f"@cert-authority * {public(stranger)}\n", "not trusted"),
+            (f"@cert-authority * {public(authority)}\n@revoked * {public(authority)}\n", "revoked"),
+        ):
+            known = KnownHosts()
+            known.add(lines.encode(), "trusted")
+            with pytest.raises(HostKeyRejected, match=problem):
+                connect(way.target, replace(way.access, known_hosts=known), deadline=soon())
