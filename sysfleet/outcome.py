@@ -62,14 +62,6 @@ class OriginRecord(msgspec.Struct, frozen=True, omit_defaults=False):
     value: str | None = None  # the constraint in words; set inside a chain
 
 
-class ConstraintRecord(msgspec.Struct, frozen=True):
-    """What is asked of a key: `value`, `at_least`, `at_most`, `one_of` or `absent`, and in words."""
-
-    kind: str
-    operands: tuple[str, ...]
-    words: str
-
-
 class WinnerRecord(msgspec.Struct, frozen=True):
     """The line of a file on the host that decides the value at boot."""
 
@@ -88,7 +80,8 @@ class SettingOutcome(msgspec.Struct, frozen=True):
     verdict: Verdict
     origin: OriginRecord | None
     boot_winner: WinnerRecord | None = None
-    constraint: ConstraintRecord | None = None
+    constraint: str = "value"  # or at_least, at_most, one_of, absent
+    asked: str | None = None  # the constraint in words: ">= 4096"
     running_state: str = "value"
     interfaces: dict[str, str] = {}
     chain: tuple[OriginRecord, ...] = ()

@@ -22,7 +22,6 @@ from sysfleet.errors import (
 )
 from sysfleet.host import Facts
 from sysfleet.outcome import (
-    ConstraintRecord,
     ErrorRecord,
     FileOutcome,
     HostOutcome,
@@ -34,7 +33,6 @@ from sysfleet.outcome import (
 from sysfleet.planning.judgement import SettingPlan
 from sysfleet.planning.records import FilePlan, Plan
 from sysfleet.planning.verdict import Verdict
-from sysfleet.policy.constraint import Constraint
 from sysfleet.policy.rule import Layer, Origin, Rule
 from sysfleet.sysctl.key import Key, is_glob, matches
 from sysfleet.sysctl.value import same
@@ -166,7 +164,8 @@ def _setting(plan: SettingPlan) -> SettingOutcome:
         verdict=plan.verdict,
         origin=_origin(plan.origin) if plan.origin is not None else None,
         boot_winner=WinnerRecord(winner.file, winner.line) if winner is not None else None,
-        constraint=_constraint(plan.constraint),
+        constraint=plan.constraint.kind.value,
+        asked=str(plan.constraint),
         running_state=plan.running.state.value,
         interfaces=dict(plan.interfaces),
         chain=_chain(plan.chain),
@@ -174,11 +173,6 @@ def _setting(plan: SettingPlan) -> SettingOutcome:
         why=plan.why,
         notes=plan.notes,
     )
-
-
-@lru_cache(maxsize=4096)
-def _constraint(constraint: Constraint) -> ConstraintRecord:
-    return ConstraintRecord(constraint.kind.value, constraint.operands, str(constraint))
 
 
 @lru_cache(maxsize=4096)

@@ -39,8 +39,8 @@ def is_written(setting: SettingOutcome, now: str | None) -> bool:
 
 def wanted(setting: SettingOutcome) -> str:
     """What is asked for: a value, or a floor, ceiling or list in words."""
-    if setting.constraint is not None and setting.constraint.kind != "value":
-        return printable(setting.constraint.words)
+    if setting.constraint != "value" and setting.asked:
+        return printable(setting.asked)
     return value(setting.wanted)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sysfleet.outcome import ConstraintRecord, HostOutcome, Status
+from sysfleet.outcome import HostOutcome, Status
 from sysfleet.planning.verdict import Verdict
 from sysfleet.report.changes import changes
 from sysfleet.report.detail import detail
@@ -77,7 +77,8 @@ def test_a_floor_stands_as_the_policy_says_it_and_not_as_the_value_it_settles_to
         setting(
             "net.core.somaxconn",
             wanted="9000",
-            constraint=ConstraintRecord("at_least", ("4096",), ">= 4096"),
+            constraint="at_least",
+            asked=">= 4096",
             chain=chain,
         ),
     )
