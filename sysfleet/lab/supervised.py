@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -141,5 +142,7 @@ class SupervisedHost:
         try:
             self.receive()
         except TimeoutError:
+            sys.stderr.write(f"{self.plan.spec.name}: not ended after {_END_TIMEOUT_S} s, killed\n")
+            sys.stderr.flush()
             os.kill(self._keeper, signal.SIGKILL)
             self._has_ended()
