@@ -38,8 +38,8 @@ class ThreadedRunner:
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
         """Run the task on every host; returns when all are done, given up, or the run was interrupted."""
         crew = _Crew(task, hosts, self._workers)
-        crew.hire()
         try:
+            crew.hire()
             while crew.busy():
                 crew.wait(_POLL_S)
                 crew.give_up(self._deadline_s + self._grace_s)
