@@ -74,7 +74,7 @@ def _boot(start: Start, wire: namespaces.Wire) -> None:
         probe.prove_writes()
     if start.is_first:
         _write_values(plan.spec.values)
-    if loaders.is_enabled(Path("/"), plan.loader):
+    if loaders.is_enabled(Path("/"), plan.loader) and loaders.has_work(Path("/")):
         # A real loader's complaints are a host's own affair: they are in its log.
         subprocess.run(loaders.boot_command(plan.loader), env=ENVIRONMENT, check=False)
 

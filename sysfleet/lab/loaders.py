@@ -22,6 +22,8 @@ _SYSTEMD_PROGRAMS = ("/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sy
 _SYSTEMD_MASK = "etc/systemd/system/systemd-sysctl.service"
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+_FOLDERS = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d")
+
 _PROCPS_SCRIPT = """\
 #!/bin/sh
 [ "$1" = start ] && exec sysctl -q --system
@@ -139,6 +141,16 @@ def is_enabled(root: Path, loader: Loader) -> bool:
             return any((root / "etc/runlevels").glob("*/sysctl"))
         case "none":
             return False
+
+
+def has_work(root: Path) -> bool:
+    """Whether there is any file below `root` that some loader would read."""
+    return (root / "etc/sysctl.conf").exists() or any(
+        entry.suffix == ".conf"
+        for folder in _FOLDERS
+        if (root / folder).is_dir()
+        for entry in (root / folder).iterdir()
+    )
 
 
 def boot_command(loader: Loader) -> list[str]:
