@@ -10,7 +10,7 @@ import copy
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Identities:
 
     keys: tuple[Identity, ...] = ()
     agent: Agent | None = None
+    _worked: dict[str, Identity] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def load(
@@ -65,6 +66,15 @@ class Identities:
             have = {identity.key.asbytes() for identity in found}
             found += [identity for identity in agent.identities() if identity.key.asbytes() not in have]
         return cls(tuple(found), agent)
+
+    def offered(self, user: str) -> tuple[Identity, ...]:
+        """The keys in the order to try for this user: first the one that the last host took."""
+        first = self._worked.get(user)
+        return self.keys if first is None else (first, *(one for one in self.keys if one is not first))
+
+    def worked(self, user: str, identity: Identity) -> None:
+        """Remember, for the hosts to come, that a host took this key."""
+        self._worked[user] = identity
 
     def close(self) -> None:
         """End the connection to the agent, if there is one."""

@@ -87,6 +87,7 @@ class KnownHosts:
         self._hashed: list[_Hashed] = []
         self._authorities: list[tuple[_Names, Known]] = []
         self._revoked: dict[bytes, list[tuple[_Names, Known]]] = {}
+        self._found: dict[str, list[Known]] = {}  # hashed lines cost a walk, and a host is looked up several times
         self.notes: list[str] = []
 
     @classmethod
@@ -109,6 +110,7 @@ class KnownHosts:
 
     def add(self, data: bytes, file: str) -> None:
         """Take in the lines of one file."""
+        self._found.clear()
         for number, line in enumerate(data.split(b"\n"), 1):
             if line[:1] in {b"#", b""} or line.isspace():
                 continue
@@ -189,9 +191,12 @@ class KnownHosts:
                 )
 
     def _known(self, spelled: str) -> list[Known]:
-        found = list(self._plain.get(spelled, ()))
-        found += [known for names, known in self._patterns if names.match(spelled)]
-        return found or list(self._known_hashed(spelled))
+        found = self._found.get(spelled)
+        if found is None:
+            found = list(self._plain.get(spelled, ()))
+            found += [known for names, known in self._patterns if names.match(spelled)]
+            found = self._found[spelled] = found or list(self._known_hashed(spelled))
+        return found
 
     def _known_hashed(self, spelled: str) -> Iterator[Known]:
         name = spelled.encode()

@@ -15,7 +15,7 @@ from paramiko.transport import Transport
 
 from sysfleet.errors import ConnectTimeout, LoginRejected
 from sysfleet.remote.evidence import clean
-from sysfleet.remote.keys import Identity
+from sysfleet.remote.keys import Identities, Identity
 
 _HINT = "check the user and the key: ssh -v with the same ones tells more"
 # OpenSSH hangs up after six by default; the password counts too.
@@ -25,17 +25,19 @@ MAX_KEYS = 5
 def log_in(
     transport: Transport,
     user: str,
-    identities: Sequence[Identity],
+    identities: Identities,
     password: Callable[[], str | None],
     *,
     until: float,
 ) -> None:
     """Prove who we are by `until` (time.monotonic); raises LoginRejected, ConnectTimeout or foreign."""
     attempts = _Attempts(transport, until)
-    for identity in identities[:MAX_KEYS]:
+    keys = identities.offered(user)
+    for identity in keys[:MAX_KEYS]:
         if not attempts.may("publickey"):
             break
         if attempts.key(user, identity):
+            identities.worked(user, identity)
             return
     secret = password() if attempts.may("password") or attempts.may("keyboard-interactive") else None
     if secret is not None:
@@ -45,8 +47,9 @@ def log_in(
             return
         if attempts.may("keyboard-interactive") and attempts.interactive(user, secret):
             return
+    left = f" ({len(keys) - MAX_KEYS} more keys were not offered)" if len(keys) > MAX_KEYS else ""
     raise LoginRejected(
-        f"{user} may not log in: {attempts.story()}",
+        f"{user} may not log in: {attempts.story()}{left}",
         phase="connect",
         hint=_HINT,
         evidence=attempts.allowed_text(),

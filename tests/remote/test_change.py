@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from sysfleet.host import Reading, Running, RunningState
 from sysfleet.remote.programs.changing import ChangeRecord, ChangeRequest, change_program, parse_change
 from sysfleet.remote.programs.reading import ReadRequest, parse_reading, read_program
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import Box, Shell
+from tests.support.needs import needs
 
 FORWARD = Key("net.ipv4.ip_forward")
 ALL = Key("net.ipv4.conf.all.accept_redirects")
@@ -166,3 +169,43 @@ def test_putting_back_values_compares_no_files(host: Box, shell: Shell) -> None:
     back = ChangeRequest("r1", reading.facts.uptime_s + 60, (), [(COOKIES, "2")], (COOKIES,), files_token=None)
     assert parse_change(host.perform(shell, change_program(back)).body).state == "settled"
     assert host.get("net/ipv4/tcp_syncookies") == "2"
+
+
+def test_a_hang_up_once_writing_has_begun_stops_nothing(host: Box, shell: Shell, tmp_path: Path) -> None:
+    # The second awk is the first after the comparison: it hangs up on the whole process group, as a dying sshd does.
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    awk = shutil.which("awk", path=shell.path)
+    (programs / "awk").write_text(
+        f'#!/bin/sh\nif [ -e {tmp_path}/first ]; then kill -HUP 0; fi\n>{tmp_path}/first\nexec {awk} "$@"\n'
+    )
+    (programs / "awk").chmod(0o755)
+    reading = read(host, shell, COOKIES)
+    request = ChangeRequest(
+        "r1",
+        reading.facts.uptime_s + 60,
+        tuple(reading.values.items()),
+        [(COOKIES, "2")],
+        (COOKIES,),
+        reading.files_token,
+    )
+    alone = Shell("alone", (needs("setsid"), "--wait", *shell.command), f"{programs}:{shell.path}")
+    record = parse_change(host.perform(alone, change_program(request)).body)
+    assert record.state == "settled"
+    assert host.get("net/ipv4/tcp_syncookies") == "2"
+
+
+def test_the_same_number_of_processes_whatever_is_changed(host: Box, shell: Shell) -> None:
+    host.sh("for i in 1 2 3 4 5 6 7 8; do ip link add a$i type veth peer name b$i; done")
+    change(host, shell, read(host, shell, COOKIES), [(COOKIES, "2")])
+
+    def started(settle: Sequence[tuple[Key, str]], *patterns: Key) -> int:
+        reading = read(host, shell, *patterns)
+        before = int(host.sh("echo $$"))
+        assert change(host, shell, reading, settle).state == "settled"
+        return int(host.sh("echo $$")) - before
+
+    few = started([(COOKIES, "1")], COOKIES)
+    keys = [Key(f"net.ipv4.conf.{side}{number}.rp_filter") for side in "ab" for number in range(1, 9)]
+    many = started([(key, "2") for key in keys], Key("net.ipv4.conf.*.rp_filter"))
+    assert many == few
