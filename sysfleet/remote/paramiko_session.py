@@ -81,7 +81,7 @@ def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSessi
         log_in(
             transport,
             target.user,
-            access.identities.keys,
+            access.identities,
             lambda: _secret(access.password, target),
             until=until,
         )

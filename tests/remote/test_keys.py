@@ -135,6 +135,16 @@ def test_a_key_that_the_agent_holds_too_is_offered_once(tmp_path: Path) -> None:
         identities.close()
 
 
+def test_the_key_that_one_host_took_is_offered_first_to_the_next(tmp_path: Path) -> None:
+    wrong, right = make_key(tmp_path / "wrong"), make_key(tmp_path / "right")
+    with way_in(tmp_path / "sshd") as way:
+        way.server.authorize(right)
+        identities = Identities.load([wrong, right])
+        assert [one.origin for one in identities.offered("me")] == [str(wrong), str(right)]
+        connect(way.target, replace(way.access, identities=identities), deadline=soon()).close()
+        assert [one.origin for one in identities.offered(way.server.user)] == [str(right), str(wrong)]
+
+
 def test_an_agent_that_is_not_there_is_a_setup_error(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot reach the ssh-agent"):
         Identities.load(agent_socket=str(tmp_path / "nobody"))

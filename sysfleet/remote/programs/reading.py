@@ -84,6 +84,10 @@ def _incomplete(text: str) -> ReadError:
         "toomany": "the host has {} sysctl files, more than are read",
     }
     message = words[found[1]].format(clean(found[2])) if found else "the host's answer is not a reading"
+    if found and found[1] == "broken":
+        # The awk of many hosts ends at the first key whose reading gives an error.
+        done = _VALUE.findall(text)
+        message += f" after {done[-1][1]}" if done else " before the first value"
     noise = [line for line in text.splitlines() if line[:2] not in {"V ", "U ", "A ", "E ", "F ", "I "}]
     return ReadError(message, phase="read", evidence=clean("\n".join(noise)) or None)
 
