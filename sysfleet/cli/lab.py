@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sysfleet.cli.command import Command
 from sysfleet.cli.terminal import Terminal
-from sysfleet.errors import ExitCode
+from sysfleet.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sysfleet.lab import HostSpec, Lab
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _CODES = (ExitCode.OK, ExitCode.USAGE, ExitCode.BUG, ExitCode.INTERRUPTED)
 _MEANINGS = ((ExitCode.OK, "done"), (ExitCode.USAGE, "usage, or this machine cannot run such a lab"))
 _STATUS_CODES = (ExitCode.OK, ExitCode.USAGE, ExitCode.HOST_FAILED, ExitCode.BUG, ExitCode.INTERRUPTED)
+_RIVAL = "/etc/sysctl.d/99-zzz-rival.conf"
 _LOADERS = ("auto", "systemd", "procps", "alpine", "openrc", "none")
 
 
@@ -59,6 +60,31 @@ def _declare_up(parser: ArgumentParser) -> None:
         "--interfaces", metavar="N", type=int, default=1, help="interfaces of a host besides lo (default: 1)"
     )
     parser.add_argument("--drop-ins", metavar="N", type=int, default=0, help="files in a host's sysctl.d (default: 0)")
+    _declare_differences(parser)
+
+
+def _declare_differences(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--value",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="what a host starts from, before its loader runs; may be given again (default: none)",
+    )
+    parser.add_argument(
+        "--rival",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help=f"set by somebody else's {_RIVAL}, which wins at boot; may be given again (default: none)",
+    )
+    parser.add_argument(
+        "--absent",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="a key that a host does not have; may be given again (default: none)",
+    )
 
 
 def _declare_restart(parser: ArgumentParser) -> None:
@@ -101,11 +127,30 @@ def _specs(options: Namespace) -> list[HostSpec]:
 
     if options.mixed:
         return mixed_hosts()
-    loader = None if options.loader == "auto" else options.loader
+    rival = "".join(f"{key} = {value}\n" for key, value in _pairs("--rival", options.rival).items())
+    values = _pairs("--value", options.value)
     return [
-        replace(spec, loader=loader, interfaces=options.interfaces, drop_ins=options.drop_ins)
+        replace(
+            spec,
+            loader=None if options.loader == "auto" else options.loader,
+            interfaces=options.interfaces,
+            drop_ins=options.drop_ins,
+            values={**spec.values, **values},
+            files={_RIVAL: rival.encode()} if rival else {},
+            absent=tuple(options.absent),
+        )
         for spec in standard_hosts(options.hosts)
     ]
+
+
+def _pairs(option: str, texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise UsageError(f"{option} {text} is not KEY=VALUE", hint=f"{option} net.ipv4.ip_forward=1")
+        pairs[key.strip()] = value.strip()
+    return pairs
 
 
 def kind_of(lab: Lab) -> str:
