@@ -1,5 +1,6 @@
 """How a lab finds out what this machine gives it, and says so."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from sysfleet.errors import SetupError, UsageError
 from sysfleet.lab import HostSpec, Lab
 from tests.support.lab import LabFactory, ssh
+from tests.support.skips import NOT_ON_THIS_KERNEL
 
 # What a container does: with part of /proc covered, no fresh one can be mounted in a namespace below.
 _IN_A_CONTAINER = """\
@@ -19,8 +21,8 @@ from sysfleet.lab import Lab, linux
 
 linux.unshare(linux.CLONE_NEWUSER)
 pathlib.Path("/proc/self/setgroups").write_text("deny")
-pathlib.Path("/proc/self/uid_map").write_text(f"0 {UID} 1")
-pathlib.Path("/proc/self/gid_map").write_text(f"0 {GID} 1")
+pathlib.Path("/proc/self/uid_map").write_text("0 {UID} 1")
+pathlib.Path("/proc/self/gid_map").write_text("0 {GID} 1")
 linux.unshare(linux.CLONE_NEWNS)
 linux.make_mounts_private()
 linux.mount_fresh("tmpfs", pathlib.Path("/proc/irq"))
@@ -34,17 +36,41 @@ except FleetError as error:
 
 def _in_a_container(folder: Path, mode: str) -> list[str]:
     program = _IN_A_CONTAINER.replace("{UID}", str(os.geteuid())).replace("{GID}", str(os.getegid()))
+    return _run_python(program, str(folder), mode).stdout.strip().split("|")
+
+
+_IN_A_CHANGED_NAMESPACE = """\
+import json, pathlib
+from sysfleet.lab import linux, probe
+
+linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNET)
+conf = pathlib.Path("/proc/sys/net/ipv4/conf")
+(conf / "all/forwarding").write_text("1")
+(conf / "default/rp_filter").write_text("2")
+print(json.dumps(probe.inherited_values()))
+"""
+
+
+def test_what_a_machine_hands_down_to_namespaces_is_found_forwarding_first() -> None:
+    done = _run_python(_IN_A_CHANGED_NAMESPACE)
+    found = json.loads(done.stdout)
+    assert {"net.ipv4.conf.all.forwarding": "0", "net.ipv4.conf.default.rp_filter": "0"}.items() <= found.items()
+    assert next(iter(found)).endswith(".forwarding")
+
+
+def _run_python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    search = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", program.replace('f"0', '"0'), str(folder), mode],
+        [sys.executable, "-c", program, *arguments],
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        env={**os.environ, "PYTHONPATH": search},
     )
     if "unshare" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"not on this kernel: {done.stderr.splitlines()[-1]}")
+        pytest.skip(f"{NOT_ON_THIS_KERNEL} {done.stderr.splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip().split("|")
+    return done
 
 
 def test_where_a_write_in_a_namespace_fails_a_folder_stands_in_and_says_why(tmp_path: Path) -> None:
