@@ -3,7 +3,8 @@
 Stands beside the rest of sysfleet: it knows errors only, and how sysfleet reads a host only from the outside.
 """
 
-from sysfleet.lab.handle import HostStatus, Lab, LabHost
+from sysfleet.lab.handle import Lab
+from sysfleet.lab.labhost import HostStatus, LabHost
 from sysfleet.lab.spec import Backend, HostSpec, Loader, Mode
 from sysfleet.lab.standard import mixed_hosts, standard_hosts
 

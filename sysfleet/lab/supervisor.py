@@ -12,13 +12,14 @@ import signal
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from sysfleet.errors import FleetError, SetupError, UsageError
 from sysfleet.lab import etc, loaders, standin, state
+from sysfleet.lab.banners import await_banners
 from sysfleet.lab.keys import KeyPair, make_keys
 from sysfleet.lab.plan import HostPlan
 from sysfleet.lab.processes import Process
@@ -87,7 +88,7 @@ class Supervisor:
         for host in hosts:
             if host.state != "up":
                 raise SetupError(f"lab host {host.plan.spec.name} does not come up: {host.error or host.state}")
-        _await_banners(hosts, deadline)
+        await_banners(hosts, deadline)
 
     def serve(self, lifeline: int | None) -> None:
         """Answer until told to end, by request, signal, or the end of the process that holds the lifeline."""
@@ -212,27 +213,3 @@ def _write_client_key(folder: Path, key: KeyPair) -> None:
     private.touch(0o600)
     private.write_text(key.private, encoding="utf-8")
     private.with_suffix(".pub").write_text(key.public, encoding="utf-8")
-
-
-def _await_banners(hosts: Iterable[SupervisedHost], deadline: float) -> None:
-    """Wait until every host that is to answer has said that it speaks SSH; SetupError where one does not."""
-    with selectors.DefaultSelector() as selector, ExitStack() as connections:
-        waiting: dict[str, SupervisedHost] = {}
-        for host in hosts:
-            if not (host.plan.spec.refuse or host.plan.spec.hang) and host.channel is not None:
-                connection = socket.create_connection(("127.0.0.1", host.port), _REQUEST_TIMEOUT_S)
-                selector.register(connections.enter_context(connection), selectors.EVENT_READ, host)
-                selector.register(host.channel, selectors.EVENT_READ, host)
-                waiting[host.plan.spec.name] = host
-        while waiting:
-            events = selector.select(max(0.0, deadline - time.monotonic()))
-            if not events:
-                raise SetupError(f"no SSH server answers on {', '.join(waiting)}")
-            for event, _ in events:
-                name = event.data.plan.spec.name
-                # A host says nothing more when it is up; its channel ends with it.
-                is_banner = isinstance(event.fileobj, socket.socket) and event.fileobj.recv(4) == b"SSH-"
-                if not is_banner:
-                    raise SetupError(f"lab host {name} does not answer", hint=f"see {event.data.plan.log}")
-                selector.unregister(event.fileobj)
-                del waiting[name]

@@ -165,6 +165,12 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
         Lab.up(tmp_path, 1)
 
 
+def test_a_file_is_no_folder_for_a_lab(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be a lab's folder"):
+        Lab.up(tmp_path / "file", 1)
+
+
 def test_a_folder_without_a_lab_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no lab"):
         Lab.load(tmp_path)
