@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from paramiko.auth_handler import AuthHandler
+from paramiko.message import Message
 from paramiko.ssh_exception import BadAuthenticationType, PartialAuthentication
 from paramiko.transport import Transport
 
@@ -41,9 +42,7 @@ def log_in(
             return
     secret = password() if attempts.may("password") or attempts.may("keyboard-interactive") else None
     if secret is not None:
-        if attempts.may("password") and attempts.one(
-            "password", "a password", lambda event: transport.auth_password(user, secret, event)
-        ):
+        if attempts.may("password") and attempts.password(user, secret):
             return
         if attempts.may("keyboard-interactive") and attempts.interactive(user, secret):
             return
@@ -54,6 +53,17 @@ def log_in(
         hint=_HINT,
         evidence=attempts.allowed_text(),
     )
+
+
+class _Again(AuthHandler):
+    """A further attempt: the service was asked for with the first, and some servers hang up when asked twice."""
+
+    def _request_auth(self) -> None:
+        accepted = Message()
+        accepted.add_string("ssh-userauth")
+        accepted.rewind()
+        # What the answer to that request would set off; the stubs leave it out.
+        self._parse_service_accept(accepted)  # type: ignore[attr-defined]
 
 
 class _Attempts:
@@ -67,32 +77,37 @@ class _Attempts:
         """Whether the host has not said yet that this method leads nowhere."""
         return self._allowed is None or method in self._allowed
 
-    def one(self, method: str, name: str, attempt: Callable[[threading.Event], object]) -> bool:
-        """Make one attempt and wait for its answer."""
-        self._offered.append(name)
-        answered = threading.Event()
-        attempt(answered)
-        return self._concluded(method, answered)
-
     def key(self, user: str, identity: Identity) -> bool:
         """Offer one key."""
-        return self.one(
+        return self._one(
             "publickey",
             identity.origin,
-            lambda event: self._transport.auth_publickey(user, identity.key, event),
+            lambda handler, event: handler.auth_publickey(user, identity.key, event),
         )
+
+    def password(self, user: str, secret: str) -> bool:
+        """Send the password."""
+        return self._one("password", "a password", lambda handler, event: handler.auth_password(user, secret, event))
 
     def interactive(self, user: str, secret: str) -> bool:
         """Answer every hidden prompt with the password."""
-        self._offered.append("a password at the host's prompt")
-        answered = threading.Event()
 
         def answer(_title: str, _words: str, prompts: Sequence[tuple[str, bool]]) -> list[str]:
             return [secret if not shown else "" for _, shown in prompts]
 
-        handler = self._transport.auth_handler = AuthHandler(self._transport)
-        handler.auth_interactive(user, answer, answered, "")
-        return self._concluded("keyboard-interactive", answered)
+        return self._one(
+            "keyboard-interactive",
+            "a password at the host's prompt",
+            lambda handler, event: handler.auth_interactive(user, answer, event, ""),
+        )
+
+    def _one(self, method: str, name: str, attempt: Callable[[AuthHandler, threading.Event], object]) -> bool:
+        handler = _Again(self._transport) if self._offered else AuthHandler(self._transport)
+        self._offered.append(name)
+        self._transport.auth_handler = handler
+        answered = threading.Event()
+        attempt(handler, answered)
+        return self._concluded(method, answered)
 
     def story(self) -> str:
         """What was offered, for people."""
