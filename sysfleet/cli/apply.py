@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sysfleet.cli.command import Command
 from sysfleet.cli.options import add_risks, add_run
 from sysfleet.cli.terminal import Terminal, is_terminal
-from sysfleet.errors import ExitCode, UsageError
+from sysfleet.errors import ExitCode, UsageError, worst
 
 if TYPE_CHECKING:
     from sysfleet.cli.progress import Telling
@@ -38,10 +38,11 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     fleet = open_fleet(options, terminal, telling)
     question = None if options.yes else Question(options, terminal, telling)
     report = fleet.apply(options.limit, question)
+    code = show_report(report, options, terminal)
     if question is not None and question.declined:
         terminal.tell("nothing was written\n")
-        return ExitCode.DRIFT
-    return show_report(report, options, terminal)
+        return worst([code, ExitCode.DRIFT])
+    return code
 
 
 class Question:

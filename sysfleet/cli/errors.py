@@ -30,5 +30,5 @@ def error_text(error: FleetError) -> str:
     """What is wrong, one line a problem: `file:line: what (hint)`."""
     lines = [f"sysfleet: {printable(error.message)}" + (f" ({printable(error.hint)})" if error.hint else "")]
     if isinstance(error, SetupError):
-        lines += [printable(str(problem)) for problem in error.problems]
+        lines += [printable(text) for problem in error.problems if (text := str(problem)) != error.message]
     return "".join(f"{line}\n" for line in lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sysfleet.errors import HostError, SelectionError
 from sysfleet.fleet.project import Project
 from sysfleet.fleet.run import Run
-from sysfleet.outcome import FleetReport
+from sysfleet.outcome import FleetReport, HostOutcome
 from sysfleet.planning.records import Options
 from sysfleet.reporter import Reporter, Silent
 from sysfleet.settings import Settings
@@ -61,7 +61,7 @@ class Fleet:
             surveyed = run.go(run.names, survey=True)
             waiting = {name: found.prepared for name, found in surveyed.items() if found.prepared is not None}
             rows = {name: found.outcome for name, found in surveyed.items()}
-            if waiting and not run.interrupted and approve(run.report(rows)):
+            if waiting and not run.interrupted and self._asked(run, approve, rows):
                 rows.update({name: f.outcome for name, f in run.go(list(waiting), prepared=waiting).items()})
             return run.end(rows)
         finally:
@@ -91,6 +91,14 @@ class Fleet:
         if error is not None and found.rendered is None:
             raise HostError(f"{host}: {error.message}", phase=error.phase, hint=error.hint)
         return found.rendered or b""
+
+    def _asked(self, run: Run, approve: Approve, rows: Mapping[str, HostOutcome]) -> bool:
+        """Whether to go on with these rows; an interrupt at the question is a no, and the run says so."""
+        try:
+            return approve(run.report(rows))
+        except KeyboardInterrupt:
+            run.interrupted = True
+            return False
 
     def _one_pass(self, command: Command, limit: str | None) -> FleetReport:
         run = self._begin(command, limit)

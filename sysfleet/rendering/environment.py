@@ -125,6 +125,12 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         rendered.text = "".join(pieces)
         return rendered
 
+    def one_line(self, value: Any) -> Any:
+        """The value of an expression as it is; one that would begin a new line of the file is refused."""
+        if isinstance(value, str) and ("\n" in value or "\r" in value):
+            raise Refused("the value of this expression holds a line break", "a loop writes several lines")
+        return value
+
     def step(self) -> str:
         """Count one turn of a loop or one call of a macro; too many are refused."""
         self._under_way.steps += 1

@@ -46,7 +46,8 @@ def without_marks(text: str) -> str:
 
 def mark(tree: nodes.Template, template: int) -> None:
     """Put marks into the tree of a template, and a step of the loop counter into each loop and macro."""
-    _Marker(template).visit(tree)
+    set_aside = {each.target.name for each in tree.find_all(nodes.AssignBlock) if isinstance(each.target, nodes.Name)}
+    _Marker(template, set_aside).visit(tree)
     loops: list[nodes.For | nodes.Macro] = [*tree.find_all(nodes.For), *tree.find_all(nodes.Macro)]
     for loop in loops:
         loop.body.insert(0, _step(loop.lineno))
@@ -81,8 +82,9 @@ def only_tokens(text: str) -> bool:
 
 
 class _Marker(NodeTransformer):
-    def __init__(self, template: int) -> None:
+    def __init__(self, template: int, set_aside: set[str]) -> None:
         self._template = template
+        self._set_aside = set_aside
 
     def _mark(self, line: int) -> nodes.TemplateData:
         return nodes.TemplateData(f"\x01{self._template}:{line}\x02", lineno=line)
@@ -91,7 +93,7 @@ class _Marker(NodeTransformer):
         marked: list[nodes.Expr] = []
         for child in node.nodes:
             marked.append(self._mark(child.lineno))
-            marked.append(self._marked(child) if isinstance(child, nodes.TemplateData) else child)
+            marked.append(self._marked(child) if isinstance(child, nodes.TemplateData) else self._one_line(child))
         node.nodes = marked
         return node
 
@@ -102,6 +104,13 @@ class _Marker(NodeTransformer):
             for line, text in enumerate(others, data.lineno + 1)
         ]
         return nodes.TemplateData("".join([first, *lines]), lineno=data.lineno)
+
+    def _one_line(self, value: nodes.Expr) -> nodes.Expr:
+        """Have the environment look at a value; lines come from text that was set aside, and from macros."""
+        of_lines = isinstance(value, nodes.Name) and value.name in self._set_aside
+        if of_lines or isinstance(value, nodes.Call) or value.find(nodes.Call) is not None:
+            return value
+        return nodes.Call(nodes.EnvironmentAttribute("one_line"), [value], [], None, None, lineno=value.lineno)
 
     def visit_Include(self, node: nodes.Include) -> list[nodes.Node]:  # noqa: N802
         return [nodes.Output([self._mark(node.lineno)], lineno=node.lineno), node]

@@ -307,3 +307,15 @@ def test_a_key_that_no_template_spells_out_costs_a_second_read_and_the_row_says_
     row = rows_of(fleet_of(lab).check())["web1"]
     assert text_of(row, "net.ipv4.tcp_sack") == "1"
     assert row.notes == ("read twice: no template spells out net.ipv4.tcp_sack",)
+
+
+def test_an_interrupt_at_the_question_is_a_no_and_every_host_has_its_row(make_lab: LabFactory) -> None:
+    lab = make_lab(2)
+
+    def interrupted(_plan: FleetReport) -> bool:
+        raise KeyboardInterrupt
+
+    report = fleet_of(lab).apply(approve=interrupted)
+    assert set(statuses(report).values()) == {Status.DRIFTED}
+    assert report.exit_code is ExitCode.INTERRUPTED
+    assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"

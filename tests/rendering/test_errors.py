@@ -26,6 +26,8 @@ from tests.rendering.cases import problem, problems, rules, variables
         ("{{ setting('vm.swappiness', data.nosuch) }}\n", 1, "the data has no 'nosuch'", "it has swappy"),
         ("vm.swappiness = {{ facts.boot_id }}\n", 1, "facts.boot_id is undefined", None),
         ("\nvm.swappiness = {{ 1 // 0 }}\n", 2, "ZeroDivisionError", None),
+        ("\nvm.swappiness = {{ '1\\nvm.a = 2' }}\n", 2, "the value of this expression holds a line break", None),
+        ("vm.swappiness = {{ ['1', 'vm.a = 2'] | join('\\r\\n') }}\n", 1, "holds a line break", "a loop writes"),
         ("\nvm.swappiness = {{ 'a' + 1 }}\n", 2, "TypeError", None),
         ("\nvm.swappiness = {{ 'a' | round }}\n", 2, "TypeError", None),
         ("\nvm.swappiness = {{ facts.__class__ }}\n", 2, "unsafe", None),
