@@ -39,6 +39,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
     python, top = shlex.quote(sys.executable), shlex.quote(str(_TOP))
     launcher.write_text(f'#!/bin/sh\nPYTHONPATH={top} exec {python} -m sysfleet "$@"\n')
     launcher.chmod(0o755)
+    (programs / "python3").symlink_to(sys.executable)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return {**inherited, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
 
@@ -88,5 +89,14 @@ def test_every_command_of_the_page_works(page: Path, shell: dict[str, str], tmp_
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(_TOP))) for page in _PAGES])
 def test_every_link_of_the_page_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text())
+    assert [link for link, _ in links if not (page.parent / link).exists()] == []
+    assert [f"{link}#{part}" for link, part in links if part and part not in _headings(page.parent / link)] == []
+
+
+def _headings(page: Path) -> set[str]:
+    """What a link can name in a page, as forges spell it."""
+    return {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    }
