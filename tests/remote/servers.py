@@ -70,7 +70,8 @@ class Server:
     def kill(self) -> None:
         """End every connection as a crash would: all processes of it, at once."""
         for session in self._sessions:
-            for pid in _tree(session.pid):
+            # The server before its children: it must not live to tell that one of them died.
+            for pid in reversed(list(_tree(session.pid))):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             session.wait()
