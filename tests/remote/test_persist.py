@@ -12,6 +12,7 @@ from sysfleet.remote.programs.persisting import PersistRecord, PersistRequest, p
 from sysfleet.remote.programs.reading import ReadRequest, parse_reading, read_program
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import Box, Shell
+from tests.support.needs import needs
 
 PATH = "/etc/sysctl.d/99-zz-sysfleet.conf"
 HEADER = "# Written by sysfleet."
@@ -105,13 +106,13 @@ def test_what_is_no_file_is_left_alone(host: Box, shell: Shell) -> None:
 
 def test_an_immutable_file_is_blocked_and_nothing_is_left_behind(host: Box, shell: Shell) -> None:
     ours(host).write_bytes(CONTENT)
-    done = subprocess.run(["chattr", "+i", str(ours(host))], check=False, capture_output=True)
+    done = subprocess.run([needs("chattr"), "+i", str(ours(host))], check=False, capture_output=True)
     if done.returncode != 0:
         pytest.skip("not on this kernel: no immutable files here")
     try:
         record = persist(host, shell, CONTENT + b"# new\n")
     finally:
-        subprocess.run(["chattr", "-i", str(ours(host))], check=True)
+        subprocess.run([needs("chattr"), "-i", str(ours(host))], check=True)
     assert record.state == "blocked"
     assert ours(host).read_bytes() == CONTENT
     assert names(host) == {"99-zz-sysfleet.conf"}
