@@ -22,15 +22,23 @@ _STATUS = {
 }
 
 
+_WORDS = {
+    "changed_since": "changed since the plan: {}",
+    "locked": "another run is changing this host",
+    "too_late": "its time was over before the file could be written",
+}
+
+
 def confirm(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float) -> HostOutcome:
     """Check the values again and write the file; CHANGED, UNVERIFIED when a value had moved, or why not."""
     request = replace(prepared.persist, not_after_s=not_after(prepared, deadline))
     done = session.run(persist_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
     record = parse_persist(done.stdout)
     status = _STATUS[record.state]
+    if status is Status.BLOCKED and record.state != "blocked" and prepared.change is not None:
+        status = Status.REVERTED  # values were written already, and are put back now
     if status is not Status.CHANGED:
-        what = record.why or record.state.replace("_", " ")
-        error = ErrorRecord("ChangeError", "confirm", what)
+        error = ErrorRecord("ChangeError", "confirm", _WORDS.get(record.state, "{}").format(record.why), "plan again")
         return msgspec.structs.replace(row, status=status, error=error, changes=0)
     if record.moved:
         key, wanted, found = record.moved[0]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 from nornir.core.task import Result, Task
 
+from sysfleet.errors import HostError
 from sysfleet.outcome import HostOutcome, Status
 from sysfleet.planning.records import Plan
 from sysfleet.remote.session import Session
@@ -89,7 +91,13 @@ class _Way:
             if row.status is not Status.CHANGED:
                 return row
             # A new login proves that the change has not cut the way in; the first stays open as the way back.
-            proof = self._connect("confirm")
+            try:
+                proof = self._connect("confirm")
+            except HostError as error:
+                lost = row_of_error(self.name, self._job, error, "confirm", put_back=True)
+                row = msgspec.structs.replace(row, status=Status.REVERTED, error=lost.error, changes=0)
+                self._enter("put back")
+                return put_back(session, self._job, prepared, row, deadline=self._deadline)
         self._enter("confirm")
         confirmed = confirm(proof, self._job, prepared, row, deadline=self._deadline)
         if prepared.change is None or confirmed.status in (Status.CHANGED, Status.UNVERIFIED):

@@ -80,7 +80,7 @@ def row_of_plan(
     )
 
 
-def row_of_error(host: str, job: Job, error: Exception, phase: str) -> HostOutcome:
+def row_of_error(host: str, job: Job, error: Exception, phase: str, *, put_back: bool = False) -> HostOutcome:
     """The row of a host that failed; a host lost while it was changed says that its state is unknown."""
     status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), Status.FAILED)
     message = error.message if isinstance(error, FleetError) else f"{type(error).__name__}: {error}"
@@ -88,7 +88,7 @@ def row_of_error(host: str, job: Job, error: Exception, phase: str) -> HostOutco
     evidence = error.evidence if isinstance(error, HostError) else None
     if evidence:
         message = f"{message}: {evidence}"
-    if phase in _UNDECIDED and status is Status.UNREACHABLE:
+    if phase in _UNDECIDED and status is Status.UNREACHABLE and not put_back:
         message = f"in change, state unknown: {message}"
     hint = error.hint if isinstance(error, FleetError) else None
     record = ErrorRecord(type(error).__name__, phase, message, hint)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -319,3 +321,63 @@ def test_an_interrupt_at_the_question_is_a_no_and_every_host_has_its_row(make_la
     assert set(statuses(report).values()) == {Status.DRIFTED}
     assert report.exit_code is ExitCode.INTERRUPTED
     assert lab.hosts["web1"].read("net.ipv4.tcp_rfc1337") == "0"
+
+
+def test_of_two_applies_at_once_one_changes_a_host_and_the_other_is_blocked(make_lab: LabFactory) -> None:
+    lab = make_lab(4)
+    fleets = [fleet_of(lab), fleet_of(lab)]
+    together = threading.Barrier(2)
+
+    def at_once(fleet: Fleet) -> FleetReport:
+        def go(_plan: FleetReport) -> bool:
+            together.wait(timeout=60)
+            return True
+
+        return fleet.apply(approve=go)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (statuses(report) for report in pool.map(at_once, fleets))
+    for name in lab.hosts:
+        assert {one[name], other[name]} == {Status.CHANGED, Status.BLOCKED}, name
+    assert set(statuses(fleets[0].check()).values()) == {Status.OK}
+
+
+def test_a_host_that_another_run_is_changing_is_blocked_until_that_run_is_over(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    host = lab.hosts["web1"]
+    fleet = fleet_of(lab)
+    uptime = int(float(host.run(["cat", "/proc/uptime"]).stdout.split()[0]))
+    host.run(["mkdir", "-m", "0700", "/run/sysfleet"])
+    host.run(["tee", "/run/sysfleet/change"], input=f"another-run {uptime + 3600}\n".encode())
+    row = rows_of(fleet.apply())["web1"]
+    assert row.status is Status.BLOCKED
+    assert row.error is not None
+    assert row.error.message == "another run is changing this host"
+    assert host.read("net.ipv4.tcp_rfc1337") == "0"
+    host.run(["tee", "/run/sysfleet/change"], input=f"another-run {uptime - 1}\n".encode())
+    assert statuses(fleet.apply()) == {"web1": Status.CHANGED}
+    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"lock"]
+
+
+def test_a_host_that_takes_no_second_login_is_put_back_over_the_first(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    host = lab.hosts["web1"]
+    # From the second login on, nobody is let in any more.
+    once = "#!/bin/sh\n[ -e /run/once ] && exit 1\n: >/run/once\ncat /etc/ssh/authorized_keys.d/root\n"
+    (host.etc / "ssh" / "keys").write_text(once)
+    if lab.backend != "openssh":
+        pytest.skip("not on this kernel: only OpenSSH asks a command for keys")
+    (host.etc / "ssh" / "keys").chmod(0o755)
+    config = host.etc / "ssh" / "sshd_config"
+    config.write_text(
+        "AuthorizedKeysCommand /etc/ssh/keys\nAuthorizedKeysCommandUser root\nAuthorizedKeysFile none\n"
+        + config.read_text()
+    )
+    row = rows_of(fleet_of(lab).apply())["web1"]
+    assert row.status is Status.REVERTED
+    assert row.notes == ("the running values were put back",)
+    assert row.error is not None
+    assert (row.error.type, row.error.phase) == ("LoginRejected", "connect")
+    assert host.read("net.ipv4.tcp_rfc1337") == "0"
+    assert not (host.root / OURS).exists()
+    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"lock"]

@@ -3,7 +3,7 @@
 #
 # With the request come sf_request, which sets sf_compare and sf_settle (lines for sf_differ) and sf_expected (the
 # token of the files); sf_wanted_keys, what is read back; and the last line, which calls
-# sf_change OUR_FILE NOT_AFTER_S.
+# sf_change OUR_FILE NOT_AFTER_S RUN keep|end: whether the host stays in change by this run when all is written.
 # Standard output: S state, Y why, M path TAB wanted TAB found, W path TAB value, R path TAB words; then as sf_scan.
 
 sf_change() {
@@ -16,12 +16,21 @@ sf_change() {
 		if [ -n "$sf_why" ]; then printf 'S refused\nY %s\n' "$sf_why"; else printf 'S locked\n'; fi
 		return 0
 	fi
+	if ! sf_is_free "$3"; then
+		printf 'S locked\n'
+		return 0
+	fi
 	sf_request
 	sf_changed_since "$1" && return 0
 	trap '' HUP PIPE
+	if ! sf_begin "$3" "$2"; then
+		printf 'S refused\nY %s\n' "$sf_state/change cannot be written"
+		return 0
+	fi
 	sf_save_and_arm
 	sf_outcome=settled
 	sf_settle_all "$2" || sf_put_back
+	if [ "$4" = end ] || [ "$sf_outcome" != settled ]; then sf_done; fi
 	printf 'S %s\n' "$sf_outcome"
 	{
 		printf '%s\n' "$sf_root/proc/sys/"

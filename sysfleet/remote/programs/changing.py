@@ -22,6 +22,7 @@ ChangeState = Literal["settled", "changed_since", "locked", "too_late", "refused
 Moved = tuple[Key, str | None, str | None]
 """A key, the value it should have and the one it has; None where there is no value to be read."""
 
+_RUN = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _SWAPPED = str.maketrans("./", "/.")
 _STATE = re.compile(r"^S ([a-z_]+)$", re.MULTILINE)
 _WHY = re.compile(r"^Y (.*)$", re.MULTILINE)
@@ -36,7 +37,8 @@ class ChangeRequest:
 
     `compare` is what the plan was made from, `settle` every managed key with its wanted text; both are
     written in their order, so let it be the safe canonical one. Nothing is written after `not_after_s` of the
-    host's uptime. `files_token` is of the reading; None, when values are put back, compares no files.
+    host's uptime; until then, or until its file is in place, the host is in change by this run and no other may
+    begin. `files_token` is of the reading; None, when values are put back, compares no files and ends the change.
     """
 
     run_id: str
@@ -69,13 +71,14 @@ class ChangeRecord:
 
 def change_program(request: ChangeRequest) -> bytes:
     """The shell program that makes the change; ValueError for a key or value that cannot be sent."""
+    ends = "keep" if request.files_token is not None else "end"
     return program(
         source("prelude.sh"),
         source("writing.sh"),
         source("change.sh"),
         asks(request.read_back),
         _request(request),
-        f"sf_change {quoted(request.our_file)} {int(request.not_after_s)}",
+        f"sf_change {quoted(request.our_file)} {int(request.not_after_s)} {checked_run(request.run_id)} {ends}",
     )
 
 
@@ -91,6 +94,12 @@ def parse_change(stdout: bytes) -> ChangeRecord:
         values=parse_values(text),
         why=why_in(text),
     )
+
+
+def checked_run(run_id: str) -> str:
+    if not _RUN.fullmatch(run_id):
+        raise ValueError(f"{run_id!r} is no name of a run")
+    return run_id
 
 
 def comparable(key: Key, running: Running) -> str | None:

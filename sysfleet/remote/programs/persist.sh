@@ -3,7 +3,7 @@
 #
 # With the request come sf_request, which sets sf_settle (lines for sf_differ), sf_expected (the token of the files),
 # sf_header (our file's first line) and sf_content; and the last line, which calls
-# sf_persist write|remove PATH NOT_AFTER_S.
+# sf_persist write|remove PATH NOT_AFTER_S RUN.
 # Standard output: S state, Y why, M path TAB wanted TAB found.
 
 sf_persist() {
@@ -14,6 +14,10 @@ sf_persist() {
 	fi
 	if ! sf_lock; then
 		if [ -n "$sf_why" ]; then printf 'S failed\nY %s\n' "$sf_why"; else printf 'S locked\n'; fi
+		return 0
+	fi
+	if ! sf_is_free "$4"; then
+		printf 'S locked\n'
 		return 0
 	fi
 	sf_request
@@ -30,6 +34,7 @@ sf_persist() {
 	sf_verify
 	trap '' HUP PIPE
 	if "sf_$1"; then
+		sf_done
 		printf 'S committed\n'
 	else
 		case $sf_why in

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from sysfleet.remote.programs import program, quoted, source
-from sysfleet.remote.programs.changing import Moved, moved_in, settled_lines, state_in, why_in
+from sysfleet.remote.programs.changing import Moved, checked_run, moved_in, settled_lines, state_in, why_in
 from sysfleet.sysctl.key import Key
 
 PersistState = Literal["committed", "changed_since", "too_late", "locked", "blocked", "failed"]
@@ -72,7 +72,7 @@ def persist_program(request: PersistRequest) -> bytes:
         source("persist.sh"),
         head + quoted(content.decode("utf-8", "surrogateescape")),
         "}",
-        f"sf_persist {verb} {quoted(request.path)} {int(request.not_after_s)}",
+        f"sf_persist {verb} {quoted(request.path)} {int(request.not_after_s)} {checked_run(request.run_id)}",
     )
 
 

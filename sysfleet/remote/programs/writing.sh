@@ -60,6 +60,27 @@ sf_lock() {
 	return 1
 }
 
+# Whether the host is free for run $1, or is in change by it already. A record is dead once its own time has passed:
+# it lies below /run, so it never outlives a boot, and uptime knows no clock that could be set.
+sf_is_free() {
+	sf_owner='' sf_until=
+	if ! { read -r sf_owner sf_until <"$sf_state/change"; } 2>/dev/null; then return 0; fi
+	if [ "$sf_owner" = "$1" ]; then return 0; fi
+	case $sf_until in
+	'' | *[!0-9]*) return 0 ;;
+	esac
+	sf_too_late "$sf_until"
+}
+
+# From now on the host is in change by run $1, until $2 seconds after the boot or until sf_done.
+sf_begin() {
+	printf '%s %s\n' "$1" "$2" >"$sf_state/change"
+}
+
+sf_done() {
+	rm -f "$sf_state/change"
+}
+
 # Whether the files are those that the token $2 was made from: what cksum prints of them, then sf_odd; "any" is true
 # of all. $1 is our own file.
 sf_same_files() {
