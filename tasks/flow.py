@@ -36,7 +36,9 @@ def run_host(task: Task, job: Job) -> Result:
     try:
         finished = way.go()
     except Exception as error:  # noqa: BLE001 — the boundary of one host
-        finished = Finished(row_of_error(way.name, job, error, way.phase))
+        stopped = job.progress.stop.is_set() and way.phase not in IN_CHANGE
+        why = Stopped(f"interrupted in {way.phase}", phase=way.phase) if stopped else error
+        finished = Finished(row_of_error(way.name, job, why, way.phase))
     finally:
         way.close()
     outcome = timed(finished.outcome, job.clock() - way.begun)
@@ -58,7 +60,7 @@ class _Way:
 
     def go(self) -> Finished:
         waiting = self._job.prepared.get(self.name)
-        session = self._connect("connect")
+        session = self._connect("connect", by=self._deadline)
         if waiting is not None:
             return Finished(self._apply(session, waiting))
         self._enter("read")
@@ -92,7 +94,7 @@ class _Way:
                 return row
             # A new login proves that the change has not cut the way in; the first stays open as the way back.
             try:
-                proof = self._connect("confirm")
+                proof = self._connect("confirm", by=self._confirmed_by())
             except HostError as error:
                 lost = row_of_error(self.name, self._job, error, "confirm", put_back=True)
                 row = msgspec.structs.replace(row, status=Status.REVERTED, error=lost.error, changes=0)
@@ -105,13 +107,16 @@ class _Way:
         self._enter("put back")
         return put_back(session, self._job, prepared, confirmed, deadline=self._deadline)
 
-    def _connect(self, phase: str) -> Session:
+    def _confirmed_by(self) -> float:
+        """When the second login must have worked: early enough to put everything back if it does not."""
+        now = self._job.clock()
+        return now + min(self._job.confirm_timeout_s, 0.75 * (self._deadline - now))
+
+    def _connect(self, phase: str, *, by: float) -> Session:
         self._enter(phase)
         host = self._task.host
         host.connections.pop(self._job.connection, None)
-        host.open_connection(
-            self._job.connection, self._task.nornir.config, extras={"deadline": self._deadline, "name": self.name}
-        )
+        host.open_connection(self._job.connection, self._task.nornir.config, extras={"deadline": by, "name": self.name})
         session: Session = host.connections[self._job.connection].connection
         self._opened.append(session)
         return session

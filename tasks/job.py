@@ -74,6 +74,7 @@ class Job:
     progress: Progress
     clock: Callable[[], float]
     deadline_s: float = 60.0
+    confirm_timeout_s: float = 60.0
     limit_bytes: int = 64 << 20
     survey: bool = False  # apply that will ask first: stop before writing
     prepared: Mapping[str, Prepared] = field(default_factory=dict)

@@ -59,6 +59,9 @@ class Project:
         ssh, privilege = self.settings.ssh, self.settings.privilege
         if ssh.connection != "paramiko":
             raise UsageError(f"connection {ssh.connection} is not there yet", hint='set [ssh] connection = "paramiko"')
+        for name, value in (("[ssh] config", ssh.config), ("[store] url", self.settings.store.url)):
+            if value is not None:
+                raise UsageError(f"{name} is not there yet", hint="take it out: it would have no effect")
         home = Path(self.environ.get("HOME") or "/")
         identities = identity_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
         known_hosts = known_hosts_paths(ssh, home=home, project=self.folder, exists=Path.is_file)

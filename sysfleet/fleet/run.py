@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.plugins.connections import ConnectionPluginRegister
@@ -17,7 +16,7 @@ from nornir.core.state import GlobalState
 from sysfleet import __version__
 from sysfleet.errors import CommandTimeout
 from sysfleet.fleet.project import Project
-from sysfleet.outcome import FleetReport, HostOutcome, Status, report
+from sysfleet.outcome import FleetReport, HostOutcome, report
 from sysfleet.planning.memo import Planner
 from sysfleet.planning.records import Options
 from sysfleet.plugins.connections import SHARED, ParamikoConnection
@@ -28,7 +27,7 @@ from sysfleet.reporter import Reporter
 from sysfleet.selection import natural_key
 from sysfleet.store.journal import Journal, header, run_id
 from sysfleet.tasks.flow import IN_CHANGE, Finished, run_host
-from sysfleet.tasks.job import Command, Job, Prepared, Progress
+from sysfleet.tasks.job import Command, Job, Prepared, Progress, Stopped
 from sysfleet.tasks.tell import row_not_begun, row_of_error, timed
 
 _GRACE_S = 2.0  # what hosts that are not in change get after an interrupt
@@ -77,7 +76,7 @@ class Run:
         runner = ThreadedRunner(
             workers=self._project.settings.run.workers,
             deadline_s=job.deadline_s,
-            interrupt=lambda under_way: self._interrupt(nornir, under_way),
+            interrupt=lambda under_way, waited_s: self._interrupted(nornir, under_way, waited_s),
         )
         nornir = self._nornir(names, runner, job)
         nornir.run(task=run_host, job=job, on_failed=True)
@@ -100,6 +99,7 @@ class Run:
             progress=self._progress,
             clock=time.monotonic,
             deadline_s=settings.run.deadline_s,
+            confirm_timeout_s=settings.run.confirm_timeout_s,
             survey=survey,
             prepared=prepared,
             privileged_read=settings.privilege.method in ("sudo", "doas"),
@@ -136,24 +136,21 @@ class Run:
         if self.interrupted and phase is None:
             return row_not_begun(name, job, "interrupted before its turn")
         if self.interrupted:
-            row = row_of_error(name, job, InterruptedError(f"interrupted in {phase}"), phase or "")
-            return msgspec.structs.replace(row, status=Status.INTERRUPTED)
+            return row_of_error(name, job, Stopped(f"interrupted in {phase}", phase=phase or ""), "")
         limit = f"not done within its deadline of {job.deadline_s:g} s"
         return timed(row_of_error(name, job, CommandTimeout(limit, phase=phase or ""), ""), job.deadline_s)
 
-    def _interrupt(self, nornir: Nornir, under_way: Sequence[str]) -> float:
-        """Called once when the person interrupts: begin nothing, cut short what only reads. Seconds to wait."""
-        self.interrupted = True
-        self._progress.stop.set()
-        self._note("interrupted: nothing new is begun; once more leaves at once")
-        changing = False
-        for name in under_way:
-            if self._progress.phase(name) in IN_CHANGE:
-                changing = True
-            else:
-                for connection in list(nornir.inventory.hosts[name].connections.values()):
-                    connection.close()
-        return self._project.settings.run.deadline_s if changing else _GRACE_S
+    def _interrupted(self, nornir: Nornir, under_way: Sequence[str], waited_s: float) -> bool:
+        """Whether to wait on: for hosts in change as long as they take, for others a moment, with their line cut."""
+        if not self.interrupted:
+            self.interrupted = True
+            self._progress.stop.set()
+            self._note("interrupted: nothing new is begun; once more leaves at once")
+        changing = [name for name in under_way if self._progress.phase(name) in IN_CHANGE]
+        for name in set(under_way) - set(changing):
+            for connection in list(nornir.inventory.hosts[name].connections.values()):
+                connection.close()
+        return bool(changing) or waited_s < _GRACE_S
 
     def report(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
         """The rows so far, in natural order."""

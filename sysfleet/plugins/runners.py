@@ -18,8 +18,8 @@ class ThreadedRunner:
     """`sysfleet.threaded`: a bounded number of daemon threads, a deadline a host, and an end that comes soon.
 
     A host that is not back `deadline_s` after it began (and a little grace) is given up: its thread is left to
-    itself and a fresh one takes its place. `interrupt` is called when the run is interrupted, with the names that
-    are under way; no further host begins, and those under way have `grace_s` to come to their end.
+    itself and a fresh one takes its place. When the run is interrupted no further host begins, and `interrupt` is
+    asked again and again, with the names under way and the seconds since, whether to go on waiting for them.
     Results of hosts that were given up or never begun are absent from what `run` returns.
     """
 
@@ -28,7 +28,7 @@ class ThreadedRunner:
         workers: int = 50,
         deadline_s: float = 60.0,
         grace_s: float = 5.0,
-        interrupt: Callable[[list[str]], float] | None = None,
+        interrupt: Callable[[list[str], float], bool] | None = None,
     ) -> None:
         self._workers = workers
         self._deadline_s = deadline_s
@@ -45,10 +45,10 @@ class ThreadedRunner:
                 crew.give_up(self._deadline_s + self._grace_s)
         except KeyboardInterrupt:
             crew.stop()
-            grace_s = self._interrupt(crew.under_way()) if self._interrupt is not None else self._grace_s
-            end = time.monotonic() + grace_s
+            begun = time.monotonic()
+            waits = self._interrupt or (lambda _names, waited_s: waited_s < self._grace_s)
             with suppress(KeyboardInterrupt):  # a second one: leave at once
-                while crew.busy() and time.monotonic() < end:
+                while waits(crew.under_way(), time.monotonic() - begun) and crew.busy():
                     crew.wait(_POLL_S)
         return crew.results()
 

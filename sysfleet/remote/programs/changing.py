@@ -97,6 +97,7 @@ def parse_change(stdout: bytes) -> ChangeRecord:
 
 
 def checked_run(run_id: str) -> str:
+    """The name as it is; ValueError for one that a shell could take for more than a word."""
     if not _RUN.fullmatch(run_id):
         raise ValueError(f"{run_id!r} is no name of a run")
     return run_id
