@@ -39,7 +39,7 @@ def make_project(folder: Path) -> None:
     import shutil
 
     from sysfleet.sample import sample_folder
-    from sysfleet.settings import DEFAULT_FILE
+    from sysfleet.settings import DEFAULT_FILE, sample_text
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already and not empty", hint="name a new folder")
@@ -47,27 +47,11 @@ def make_project(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for part in _PARTS:
             shutil.copytree(sample_folder(part), folder / part)
-        (folder / DEFAULT_FILE).write_text(settings_text(), encoding="utf-8")
+        (folder / DEFAULT_FILE).write_text(sample_text(), encoding="utf-8")
     except (OSError, shutil.Error) as error:
         for part in _PARTS:
             shutil.rmtree(folder / part, ignore_errors=True)
         raise UsageError(f"{folder} cannot be made: {error}") from error
-
-
-def settings_text() -> str:
-    """A sysfleet.toml in which every setting stands with its default, commented out."""
-    from sysfleet.settings import describe
-
-    lines = ["# Settings of this project; a line that is commented out shows the default."]
-    section = ""
-    for row in describe():
-        here, _, name = row.name.partition(".")
-        if here != section:
-            section = here
-            lines += ["", f"[{section}]"]
-        lines.append(f"# {row.help}" + (f", {row.unit}" if row.unit else ""))
-        lines.append(f"# {name} = {row.default}")
-    return "\n".join(lines) + "\n"
 
 
 COMMAND = Command(

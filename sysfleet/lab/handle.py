@@ -64,7 +64,7 @@ class Lab:
         lifeline = launch.start_supervisor(folder, request)
         fields = state.read(folder)
         lab = cls(folder, fields, lifeline)
-        known = [(host.spec, host.port, host.host_key) for host in lab.hosts.values()]
+        known = [(project.told(host.spec, host.loader), host.port, host.host_key) for host in lab.hosts.values()]
         project.write_project(folder, known, templates=templates, group_data=group_data or {})
         if outlive:
             lab.close()

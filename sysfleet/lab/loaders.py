@@ -57,6 +57,7 @@ _OPENRC_SCRIPT = """\
 #!/sbin/openrc-run
 
 start() {
+    [ -e /etc/sysctl.conf ] || return 0
     for file in /etc/sysctl.conf /etc/sysctl.d/*.conf; do
         [ -r "$file" ] || continue
         sed 's/ = /=/' "$file" | while read setting comment; do
@@ -114,6 +115,9 @@ def declare(root: Path, loader: Loader, *, enabled: bool) -> None:
         case "alpine" | "openrc":
             if loader == "alpine":
                 (root / "etc/alpine-release").write_text("3.20.3\n", encoding="utf-8")
+            elif not (root / "etc/sysctl.conf").exists():
+                # OpenRC's script does nothing at all without it, so every such system has one.
+                (root / "etc/sysctl.conf").write_text("# this host's own settings\n", encoding="utf-8")
             _script(root / "etc/init.d/sysctl", _ALPINE_SCRIPT if loader == "alpine" else _OPENRC_SCRIPT)
             if enabled:
                 _link(root / "etc/runlevels/boot/sysctl", "../../init.d/sysctl")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sysfleet.lab import state
-from sysfleet.lab.spec import HostSpec
+from sysfleet.lab.spec import HostSpec, Loader
 
 KNOWN_HOSTS = "known_hosts"
 
@@ -49,6 +50,13 @@ def write_project(
     if templates is not None:
         shutil.rmtree(folder / "templates", ignore_errors=True)
         shutil.copytree(templates, folder / "templates")
+
+
+def told(spec: HostSpec, loader: Loader) -> HostSpec:
+    """The host as its inventory has to tell of it: a loader without globs sets only interfaces that are named."""
+    if loader not in {"alpine", "openrc"} or "interfaces" in spec.data:
+        return spec
+    return replace(spec, data={**spec.data, "interfaces": [f"eth{number}" for number in range(spec.interfaces)]})
 
 
 def _host(spec: HostSpec, port: int) -> dict[str, Any]:

@@ -102,13 +102,22 @@ class Judge:
             elif setting.verdict is Verdict.MISSING and setting.is_drift:
                 continue
             elif setting.at_boot_planned is None and setting.is_drift and setting.constraint is not _RELEASED:
-                reason = self._why_unknown(setting.pattern, self.boot_then)
+                in_file = "no_file" if is_glob(setting.pattern) else None
+                reason = self._why_unknown(setting.pattern, self.boot_then) or in_file
                 if reason is not None and not self.accept_unknown:
                     unknown.setdefault(reason, setting.pattern)
-        found += [
-            f'values at boot cannot be known ({reason}); set [boot] unknown = "accept" to go on' for reason in unknown
-        ]
-        return found
+        accept = 'set [boot] unknown = "accept" to go on'
+        return found + [f"{self._in_words(reason, pattern)}; {accept}" for reason, pattern in unknown.items()]
+
+    def _in_words(self, reason: str, pattern: Key) -> str:
+        """Why our file, once it is there, would not decide the value at boot."""
+        loader = self.reading.facts.loader
+        if reason == "no_file" and loader is Loader.OPENRC and not self.boot_then.winners:
+            return "the loader openrc reads no file while there is no /etc/sysctl.conf"
+        if reason == "no_file" and is_glob(pattern) and not knows_globs(loader):
+            hint = "name the interfaces in the inventory's data.interfaces"
+            return f"{pattern}: the loader {loader} knows no globs: {hint}"
+        return f"values at boot cannot be known ({reason})"
 
     def _of_key(self, wanted: Wanted, live: str | None, missing: str | None, *, written: bool) -> SettingPlan:
         finding = self._finding(wanted.pattern, wanted.constraint, missing, written=written)
@@ -163,7 +172,7 @@ class Judge:
             verdicts.add(Verdict.UNREADABLE)
             why = "cannot be read by this login"
         boot_right = unknown is None and now is not None and meets(constraint, key, now.value)
-        boot_ok = boot_right or self._boot_is_not_judged(key) or (unknown is not None and self.accept_unknown)
+        boot_ok = boot_right or (unknown is not None and self.accept_unknown)
         if written:
             readonly = self.reading.facts.container is not None and _is_host_wide(key)
             verdicts.add(Verdict.READONLY if readonly else Verdict.CHANGE)
@@ -197,11 +206,6 @@ class Judge:
         if key not in boot.winners and not is_glob(key):
             return "no_file"
         return None
-
-    def _boot_is_not_judged(self, key: Key) -> bool:
-        """An interface that only a glob names, on a loader without globs: `default` decides when it comes up."""
-        name = interface_of(key)
-        return name not in (None, "all", "default") and not knows_globs(self.reading.facts.loader)
 
 
 def _absent(running: Running, now: BootSetting | None, then: BootSetting | None, missing: str | None) -> _Finding:

@@ -75,7 +75,7 @@ class Privilege(msgspec.Struct, frozen=True, kw_only=True):
         _setting("how a program becomes root; auto: not at all for root, else sudo, else doas"),
     ] = "auto"
     password_env: Annotated[
-        _Variable | None, _setting("holds the password that sudo or doas asks for", kind=VARIABLE_KIND)
+        _Variable | None, _setting("holds the password that sudo asks for; doas is never given one", kind=VARIABLE_KIND)
     ] = None
 
 

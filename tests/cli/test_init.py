@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sysfleet.cli.init import settings_text
 from sysfleet.errors import ExitCode
 from sysfleet.sample import sample_folder
-from sysfleet.settings import Settings, parse
 from tests.cli.conftest import Shell
 
 
@@ -46,7 +44,3 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(shell: Shell, tmp_path: P
     assert "cannot be made" in shell("init", tmp_path / "file" / "fleet").gives(ExitCode.USAGE).err
 
 
-def test_the_settings_of_a_new_project_are_the_defaults_and_say_so() -> None:
-    assert parse(settings_text()) == Settings()
-    said = "\n".join(line.removeprefix("# ") for line in settings_text().splitlines() if " = " in line)
-    assert "workers = 50" in said

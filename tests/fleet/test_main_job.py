@@ -12,7 +12,7 @@ import pytest
 
 from sysfleet.errors import ExitCode, SelectionError
 from sysfleet.fleet import Fleet
-from sysfleet.lab import HostSpec, Lab, mixed_hosts
+from sysfleet.lab import HostSpec, Lab, Loader, mixed_hosts
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report_from_json, to_json
 from sysfleet.planning.content import HEADER
 from sysfleet.sample import sample_folder
@@ -80,14 +80,19 @@ def test_one_apply_turns_redirects_off_on_a_host_that_forwarded_before(make_lab:
     assert seen(lab, "web1", wanted) == wanted
 
 
-def test_a_restart_comes_up_with_what_was_applied(make_lab: LabFactory) -> None:
-    lab = make_lab(HostSpec("web1", groups=("web",)))
+@pytest.mark.parametrize("loader", ["systemd", "procps", "alpine", "openrc"])
+def test_a_restart_comes_up_with_what_was_applied(make_lab: LabFactory, loader: Loader) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",), loader=loader, values=FORWARDS), mode="namespaces")
     fleet = fleet_of(lab)
-    fleet.apply()
+    applied = rows_of(fleet.apply())["web1"]
+    assert (applied.status, applied.loader) == (Status.CHANGED, loader)
     boot = lab.hosts["web1"].boot_id
     lab.restart("web1")
     assert lab.hosts["web1"].boot_id != boot
-    assert statuses(fleet.check()) == {"web1": Status.OK}
+    after = rows_of(fleet.check())["web1"]
+    assert after.status is Status.OK
+    foretold = {each.key: each.at_boot for each in applied.settings}
+    assert {each.key: each.running for each in after.settings} == foretold
 
 
 def test_a_second_apply_writes_nothing_anywhere(make_lab: LabFactory) -> None:
@@ -174,17 +179,24 @@ def test_an_approved_change_tells_what_was_and_what_is(make_lab: LabFactory) -> 
     assert (setting.running, setting.at_boot, setting.notes) == ("1", "1", ("was 0",))
 
 
-def test_a_file_that_cannot_be_written_leaves_the_values_as_they_were(make_lab: LabFactory) -> None:
-    lab = make_lab(HostSpec("web1", groups=("web",)))
+@pytest.mark.parametrize("options", ["ro", "size=4k"])
+def test_a_file_that_cannot_be_written_leaves_the_values_as_they_were(make_lab: LabFactory, options: str) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)), mode="namespaces")
     host = lab.hosts["web1"]
-    host.run(["mount", "-t", "tmpfs", "-o", "ro", "none", "/etc/sysctl.d"])
-    if host.run(["touch", "/etc/sysctl.d/x"]).returncode == 0:
-        pytest.skip("this kind of lab cannot mount inside a host")
+    full = "cat /dev/zero >/etc/sysctl.d/filled 2>/dev/null || :"
+    host.run(["sh", "-c", f"mount -t tmpfs -o {options} none /etc/sysctl.d && {full}"])
     row = rows_of(fleet_of(lab).apply())["web1"]
-    assert row.status in (Status.BLOCKED, Status.FAILED)
-    assert "the running values were put back" in row.notes
+    assert row.status is Status.FAILED
+    assert row.error is not None
+    if options == "ro":
+        assert row.error.message == "/etc/sysctl.d cannot be written to; nothing was written"
+    else:
+        assert row.error.message.startswith("/etc/sysctl.d: ")
+        assert row.notes == ("the running values were put back",)
     assert host.read("net.ipv4.tcp_rfc1337") == "0"
     assert host.read("net.ipv4.conf.eth0.accept_redirects") == "1"
+    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"lock"]
+    assert b"sysfleet" not in host.run(["ls", "-A", "/etc/sysctl.d"]).stdout
 
 
 def test_a_link_in_our_place_is_blocked_before_the_first_write(make_lab: LabFactory) -> None:

@@ -238,12 +238,27 @@ def test_a_one_way_value_is_refused() -> None:
     )
 
 
-def test_globs_stay_out_of_the_file_where_the_loader_knows_none() -> None:
+def test_a_loader_without_globs_sets_at_boot_only_the_interfaces_that_are_named() -> None:
     host = reading(conf("ipv4", "rp_filter", all="0", eth0="0"), loader=Loader.ALPINE)
-    rules = policy(wanted("net.ipv4.conf.all.rp_filter", "1"), wanted("net.ipv4.conf.eth*.rp_filter", "1"))
-    plan = make_plan(rules, host, OPTIONS)
+    everywhere = (wanted("net.ipv4.conf.all.rp_filter", "1"), wanted("net.ipv4.conf.eth*.rp_filter", "1"))
+    plan = make_plan(policy(*everywhere), host, OPTIONS)
     assert body_of(plan) == ["net.ipv4.conf.all.rp_filter = 1"]
-    assert make_plan(rules, predicted(host, plan), OPTIONS).drifted is False
+    (refusal,) = plan.refusals
+    assert refusal.startswith("net.ipv4.conf.eth*.rp_filter: the loader alpine knows no globs: name the interfaces")
+    assert make_plan(policy(*everywhere), predicted(host, plan), OPTIONS).drifted
+    named = policy(*everywhere, wanted("net.ipv4.conf.eth0.rp_filter", "1"))
+    plan = make_plan(named, host, OPTIONS)
+    assert plan.refusals == ()
+    assert body_of(plan)[1:] == ["net.ipv4.conf.eth0.rp_filter = 1"]
+    assert not make_plan(named, predicted(host, plan), OPTIONS).drifted
+
+
+def test_openrc_reads_nothing_without_its_main_file_and_the_refusal_says_so() -> None:
+    rules = policy(wanted("net.core.somaxconn", "4096"))
+    values = {"net.core.somaxconn": "128"}
+    (refusal,) = make_plan(rules, reading(values, loader=Loader.OPENRC), OPTIONS).refusals
+    assert refusal.startswith("the loader openrc reads no file while there is no /etc/sysctl.conf")
+    assert make_plan(rules, reading(values, {"/etc/sysctl.conf": ""}, loader=Loader.OPENRC), OPTIONS).refusals == ()
 
 
 def test_two_names_of_one_variable_with_different_values_are_a_conflict() -> None:

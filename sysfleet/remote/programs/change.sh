@@ -22,6 +22,11 @@ sf_change() {
 	fi
 	sf_request
 	sf_changed_since "$1" && return 0
+	sf_folder=$sf_root${1%/*}
+	if [ -d "$sf_folder" ] && [ ! -w "$sf_folder" ]; then
+		printf 'S refused\nY %s cannot be written to\n' "${1%/*}"
+		return 0
+	fi
 	trap '' HUP PIPE
 	if ! sf_begin "$3" "$2"; then
 		printf 'S refused\nY %s\n' "$sf_state/change cannot be written"

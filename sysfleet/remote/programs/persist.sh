@@ -37,6 +37,7 @@ sf_persist() {
 		sf_done
 		printf 'S committed\n'
 	else
+		sf_why="${2%/*}: ${sf_why##*: }"
 		case $sf_why in
 		*'not permitted'* | *'Read-only'* | *'read-only'*) printf 'S blocked\nY %s\n' "$sf_why" ;;
 		*) printf 'S failed\nY %s\n' "$sf_why" ;;
