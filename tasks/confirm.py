@@ -9,6 +9,7 @@ import msgspec
 from sysfleet.outcome import ErrorRecord, HostOutcome, Status
 from sysfleet.remote.programs.persisting import parse_persist, persist_program
 from sysfleet.remote.session import Session
+from sysfleet.sysctl.value import same
 from sysfleet.tasks.change import not_after
 from sysfleet.tasks.job import Job, Prepared
 
@@ -40,9 +41,10 @@ def confirm(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *,
     if status is not Status.CHANGED:
         error = ErrorRecord("ChangeError", "confirm", _WORDS.get(record.state, "{}").format(record.why), "plan again")
         return msgspec.structs.replace(row, status=status, error=error, changes=0)
-    if record.moved:
-        key, wanted, found = record.moved[0]
-        more = f" (+{len(record.moved) - 1})" if len(record.moved) > 1 else ""
+    moved = [each for each in record.moved if each[1] is None or not same(each[0], each[1], each[2] or "")]
+    if moved:
+        key, wanted, found = moved[0]
+        more = f" (+{len(moved) - 1})" if len(moved) > 1 else ""
         error = ErrorRecord("VerifyError", "confirm", f"{key} moved from {wanted} to {found}{more}")
         return msgspec.structs.replace(row, status=Status.UNVERIFIED, error=error)
     return msgspec.structs.replace(row, status=Status.CHANGED)

@@ -9,6 +9,7 @@ from nornir.core.task import Result, Task
 
 from sysfleet.errors import HostError
 from sysfleet.outcome import HostOutcome, Status
+from sysfleet.planning.content import own_content
 from sysfleet.planning.records import Plan
 from sysfleet.remote.session import Session
 from sysfleet.tasks.change import change, prepare, put_back
@@ -66,7 +67,8 @@ class _Way:
         self._enter("read")
         reading = read(session, self._job, self._job.patterns(self.name), deadline=self._deadline)
         policy = self._job.policy(self.name, reading.facts)
-        left = self._job.left_to_read(self.name, policy)
+        own = own_content(reading, self._job.planner.options.path)
+        left = self._job.left_to_read(self.name, policy, own)
         if left:
             reading = read_more(session, self._job, reading, left, deadline=self._deadline)
         read_at = self._job.clock()

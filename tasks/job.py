@@ -69,7 +69,7 @@ class Job:
     roles: Mapping[str, tuple[str, ...]]
     patterns: Callable[[str], tuple[Key, ...]]
     policy: Callable[[str, Facts], Policy]
-    left_to_read: Callable[[str, Policy], tuple[Key, ...]]
+    left_to_read: Callable[[str, Policy, bytes | None], tuple[Key, ...]]
     planner: Planner
     progress: Progress
     clock: Callable[[], float]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from sysfleet.host import Facts
-from sysfleet.planning.scope import read_patterns
+from sysfleet.planning.content import settings_of
+from sysfleet.planning.scope import read_patterns, unforeseen
 from sysfleet.policy.entries import FleetInventory
 from sysfleet.policy.inventory import override_layers
 from sysfleet.policy.layers import PolicyCache
 from sysfleet.policy.rule import Policy, Rule
 from sysfleet.rendering import Templates, TemplateVariables
-from sysfleet.sysctl.key import Key, matches
+from sysfleet.sysctl.key import Key
 
 BASE = "base"
 
@@ -24,7 +25,7 @@ class Rendering:
         self._policies = PolicyCache()
         self._overrides: dict[str, list[tuple[Rule, ...]]] = {}
         self._patterns: dict[tuple[object, ...], tuple[Key, ...]] = {}
-        self._left: dict[tuple[int, int], tuple[Policy, tuple[Key, ...]]] = {}
+        self._left: dict[tuple[int, int, bytes | None], tuple[Policy, tuple[Key, ...]]] = {}
 
     def variables(self, host: str, facts: Facts | None = None) -> TemplateVariables:
         """What templates see of a host; sample facts where none are given."""
@@ -64,15 +65,16 @@ class Rendering:
             known = self._patterns.setdefault(asked, read_patterns(literal))
         return known
 
-    def left_to_read(self, host: str, policy: Policy) -> tuple[Key, ...]:
-        """What the policy names and `patterns` did not foresee: keys that an expression in a template made whole."""
+    def left_to_read(self, host: str, policy: Policy, own: bytes | None) -> tuple[Key, ...]:
+        """What `patterns` did not foresee: keys that an expression in a template made whole, and keys that only our
+        file on the host still sets.
+        """
         foreseen = self.patterns(host)
-        asked = (id(policy), id(foreseen))
+        asked = (id(policy), id(foreseen), own)
         known = self._left.get(asked)
         if known is None:
-            wide = read_patterns(wanted.pattern for wanted in policy.wanted)
-            left = tuple(key for key in wide if not any(key == one or matches(one, key) for one in foreseen))
-            known = self._left.setdefault(asked, (policy, left))
+            named = {wanted.pattern for wanted in policy.wanted} | {pattern for pattern, _ in settings_of(own)}
+            known = self._left.setdefault(asked, (policy, unforeseen(named, foreseen)))
         return known[1]
 
     def preflight(self, hosts: list[str]) -> None:

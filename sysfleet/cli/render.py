@@ -20,9 +20,11 @@ def declare(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, terminal: Terminal) -> ExitCode:
     """The file's text."""
+    from sysfleet.cli.progress import Telling
     from sysfleet.cli.project import open_fleet
 
-    terminal.show(open_fleet(options, terminal).render(options.host).decode("utf-8", "backslashreplace"))
+    telling = Telling(terminal, quiet=False, verbose=False)
+    terminal.show(open_fleet(options, terminal, telling).render(options.host).decode("utf-8", "backslashreplace"))
     return ExitCode.OK
 
 

@@ -87,6 +87,8 @@ class Fleet:
             run.end({host: found.outcome})
         finally:
             run.close()
+        if found.outcome.stand_in:
+            self._reporter.note(f"a folder stands in for the kernel of {host}")
         error = found.outcome.error
         if error is not None and found.rendered is None:
             raise HostError(f"{host}: {error.message}", phase=error.phase, hint=error.hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sysfleet.host import Reading
 from sysfleet.policy.rule import Origin, Wanted
 from sysfleet.sysctl.document import parse
 from sysfleet.sysctl.key import Key
@@ -48,6 +49,12 @@ def _comments(origin: Origin, style: str) -> tuple[str, ...]:
 
 def _place(origin: Origin) -> str:
     return f"{origin.layer} {origin.name} {origin.file}".replace("base base", "base")
+
+
+def own_content(reading: Reading, path: str) -> bytes | None:
+    """What our file on the host holds now; None where there is none, or a link in its place."""
+    own = next((file for file in reading.files if file.path == path), None)
+    return own.content if own is not None and own.link is None else None
 
 
 def settings_of(content: bytes | None) -> tuple[tuple[Key, str], ...]:

@@ -52,6 +52,7 @@ class _Finding:
     planned: str | None
     winner: BootSetting | None
     is_drift: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ class Judge:
         if not verdicts and constraint.kind is Kind.VALUE and running.text != constraint.operands[0]:
             verdicts.add(Verdict.REWRITTEN)
         drift = bool(verdicts & _DRIFT) or not boot_ok
+        accepted = boot_ok and not boot_right
         return _Finding(
             frozenset(verdicts) or frozenset({Verdict.OK}),
             why,
@@ -195,6 +197,7 @@ class Judge:
             _value(then) if self._why_unknown(key, self.boot_then) is None else None,
             now,
             drift,
+            (f"not known at boot, which is accepted: {unknown}",) if accepted else (),
         )
 
     def _why_unknown(self, key: Key, boot: Boot) -> str | None:
@@ -242,7 +245,7 @@ def _record(
     is_drift: bool | None = None,
 ) -> SettingPlan:
     verdict = worst(set(finding.verdicts))
-    value = wanted.constraint.operands[0] if wanted.constraint.kind is Kind.VALUE else live
+    value = " ".join(wanted.constraint.operands[0].split()) if wanted.constraint.kind is Kind.VALUE else live
     return SettingPlan(
         pattern=wanted.pattern,
         wanted=value,
@@ -257,6 +260,6 @@ def _record(
         chain=wanted.chain,
         interfaces=interfaces or {},
         why=finding.why,
-        notes=tuple(sorted(other.value for other in finding.verdicts - {verdict})),
+        notes=(*sorted(other.value for other in finding.verdicts - {verdict}), *finding.notes),
         is_drift=finding.is_drift if is_drift is None else is_drift,
     )

@@ -28,7 +28,7 @@ class Absence:
 
 
 def absence(key: Key, facts: Facts) -> Absence:
-    """Tell apart: no such key, IPv6 off, an older kernel, a module not loaded, not in this namespace."""
+    """Tell apart: no such key, IPv6 off, not in this namespace, a module not loaded, an older kernel."""
     known = lookup(key)
     if known is None or known.gone:
         near = suggest(key)
@@ -39,12 +39,12 @@ def absence(key: Key, facts: Facts) -> Absence:
         return Absence(f"no interface {name} now", Treatment.KEEP)
     if key.startswith("net.ipv6.") and not facts.ipv6:
         return Absence("IPv6 is off", Treatment.LEAVE_OUT)
+    if facts.container and known.namespaced in ("no", "init-only"):
+        return Absence("not in this namespace", Treatment.LEAVE_OUT)
     if known.module and known.module != "builtin":
         return Absence(f"module {known.module} is not loaded", Treatment.KEEP)
     if known.since and _older(facts.kernel, known.since):
         return Absence(f"kernel too old: since {known.since}", Treatment.LEAVE_OUT)
-    if facts.container and known.namespaced in ("no", "init-only"):
-        return Absence("not in this namespace", Treatment.LEAVE_OUT)
     return Absence("compiled out of this kernel", Treatment.LEAVE_OUT)
 
 

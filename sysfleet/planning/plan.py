@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sysfleet.host import Reading, RunningState
 from sysfleet.planning.boots import Boots
-from sysfleet.planning.content import as_mapping, rendered, same_settings, settings_of
+from sysfleet.planning.content import as_mapping, own_content, rendered, same_settings, settings_of
 from sysfleet.planning.judgement import Judge
 from sysfleet.planning.missing import Treatment, absence
 from sysfleet.planning.records import FilePlan, Options, Plan
@@ -24,7 +24,7 @@ from sysfleet.policy.constraint import Kind
 from sysfleet.policy.rule import Policy, Wanted
 from sysfleet.sysctl.key import Key, is_glob, matches
 from sysfleet.sysctl.loaders import Boot, knows_globs
-from sysfleet.sysctl.value import same
+from sysfleet.sysctl.value import canonical, same
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Draft:
 def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     """Compare what is wanted with what is running and with what the host's loader will leave at boot."""
     own = next((file for file in reading.files if file.path == options.path), None)
-    before = own.content if own is not None and own.link is None else None
+    before = own_content(reading, options.path)
     draft = _Draft(
         policy,
         reading,
@@ -124,7 +124,9 @@ def _live_values(draft: _Draft) -> dict[Key, str]:
         rival = None if is_free else draft.boots.by_others(key)
         choice = choose(wanted.constraint, key, running, draft.own.get(wanted.pattern), rival)
         if choice.live is not None:
-            live[key] = running if running is not None and same(key, choice.live, running) else choice.live
+            # As the kernel will show it, so that reading it back finds what was written.
+            kept = canonical(key, choice.live)
+            live[key] = running if running is not None and same(key, kept, running) else kept
     return live
 
 

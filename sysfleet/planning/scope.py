@@ -10,6 +10,12 @@ from sysfleet.sysctl.knowledge import moves
 _FORWARDING = Key("net.ipv4.ip_forward")
 
 
+def unforeseen(patterns: Iterable[Key], foreseen: tuple[Key, ...]) -> tuple[Key, ...]:
+    """What these patterns need to have read beyond what is read already."""
+    wide = read_patterns(patterns)
+    return tuple(key for key in wide if not any(key == one or matches(one, key) for one in foreseen))
+
+
 def read_patterns(patterns: Iterable[Key]) -> tuple[Key, ...]:
     """Keys and globs to read, sorted; in an interface family always on all interfaces.
 

@@ -42,5 +42,3 @@ def test_an_empty_folder_will_do(shell: Shell, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_a_usage_error(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot be made" in shell("init", tmp_path / "file" / "fleet").gives(ExitCode.USAGE).err
-
-

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from sysfleet.errors import ExitCode, SelectionError
 from sysfleet.fleet import Fleet
 from sysfleet.lab import HostSpec, Lab, Loader, mixed_hosts
 from sysfleet.outcome import FleetReport, HostOutcome, Status, report_from_json, to_json
 from sysfleet.planning.content import HEADER
+from sysfleet.reporter import Silent
 from sysfleet.sample import sample_folder
 from sysfleet.settings import override, parse
 from tests.support.lab import LabFactory
@@ -393,3 +395,50 @@ def test_a_host_that_takes_no_second_login_is_put_back_over_the_first(make_lab: 
     assert host.read("net.ipv4.tcp_rfc1337") == "0"
     assert not (host.root / OURS).exists()
     assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"lock"]
+
+
+def test_values_as_people_write_them_are_verified_as_the_kernel_shows_them(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)))
+    (lab.folder / "templates" / "web.conf.j2").write_text(
+        "net.ipv4.ip_local_port_range = 010000 060000\nnet/ipv4/tcp_fin_timeout = 0x1e\n"
+    )
+    fleet = fleet_of(lab)
+    assert statuses(fleet.apply()) == {"web1": Status.CHANGED}
+    assert lab.hosts["web1"].read("net.ipv4.ip_local_port_range") == "4096 24576"
+    assert statuses(fleet.check()) == {"web1": Status.OK}
+    assert statuses(fleet.apply()) == {"web1": Status.OK}
+
+
+def test_a_key_that_is_taken_out_of_the_policy_goes_back_to_its_boot_value(make_lab: LabFactory) -> None:
+    vendor = {"/etc/sysctl.d/50-vendor.conf": b"net.ipv4.tcp_fin_timeout = 17\n"}
+    lab = make_lab(HostSpec("web1", groups=("web",), files=vendor))
+    template = lab.folder / "templates" / "web.conf.j2"
+    (lab.folder / "templates" / "base.conf.j2").write_text("net.ipv4.tcp_rfc1337 = 1\n")
+    template.write_text("net.ipv4.tcp_fin_timeout = 25\nnet.ipv4.tcp_keepalive_time = 100\n")
+    fleet_of(lab).apply()
+    assert lab.hosts["web1"].read("net.ipv4.tcp_fin_timeout") == "25"
+    template.write_text("net.ipv4.tcp_sack = 1\n")
+    drift = rows_of(fleet_of(lab).check())["web1"]
+    released = {each.key: each.why for each in drift.settings if each.verdict == "released"}
+    assert drift.status is Status.DRIFTED
+    assert released == {
+        "net.ipv4.tcp_fin_timeout": "no longer asked for: set to what /etc/sysctl.d/50-vendor.conf:1 gives at boot",
+        "net.ipv4.tcp_keepalive_time": "no longer asked for: keeps its value until the next boot",
+    }
+    assert statuses(fleet_of(lab).apply()) == {"web1": Status.CHANGED}
+    assert lab.hosts["web1"].read("net.ipv4.tcp_fin_timeout") == "17"
+    assert lab.hosts["web1"].read("net.ipv4.tcp_keepalive_time") == "100"
+    assert statuses(fleet_of(lab).check()) == {"web1": Status.OK}
+
+
+def test_render_says_that_a_folder_stands_in(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)), mode="folder")
+    notes: list[str] = []
+
+    class Listening(Silent):
+        @override
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    Fleet(lab.folder, environ={"HOME": "/nonexistent", "USER": "nobody"}, reporter=Listening()).render("web1")
+    assert notes == ["a folder stands in for the kernel of web1"]

@@ -228,6 +228,7 @@ def test_a_loader_that_is_switched_off_is_drift_unless_accepted() -> None:
     assert "loader_disabled" in plan.refusals[0]
     accepted = make_plan(rules, host, Options(path=OURS, accept_unknown_boot=True))
     assert not accepted.drifted
+    assert accepted.settings[0].notes == ("not known at boot, which is accepted: loader_disabled",)
 
 
 def test_a_one_way_value_is_refused() -> None:
