@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from typing_extensions import override
+import typing_extensions
 
 from sysfleet.errors import ExitCode, SelectionError
 from sysfleet.fleet import Fleet
@@ -436,7 +436,7 @@ def test_render_says_that_a_folder_stands_in(make_lab: LabFactory) -> None:
     notes: list[str] = []
 
     class Listening(Silent):
-        @override
+        @typing_extensions.override
         def note(self, text: str) -> None:
             notes.append(text)
 
