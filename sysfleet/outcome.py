@@ -7,7 +7,7 @@ person or knows where an outcome came from.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -158,6 +158,15 @@ _ROW = msgspec.json.Decoder(HostOutcome)
 def to_json(value: FleetReport | HostOutcome) -> bytes:
     """One line of JSON."""
     return _ENCODER.encode(value)
+
+
+def json_parts(report: FleetReport) -> Iterator[bytes]:
+    """The report's one line of JSON in parts, a row at a time: a large fleet's text is never held as a whole."""
+    head, mark, tail = _ENCODER.encode(msgspec.structs.replace(report, hosts=())).partition(b'"hosts":[')
+    yield head + mark
+    for number, row in enumerate(report.hosts):
+        yield (b"," if number else b"") + _ENCODER.encode(row)
+    yield tail
 
 
 def report_from_json(data: bytes) -> FleetReport:

@@ -80,10 +80,15 @@ def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *
     )
     record = _run(session, job, request, deadline)
     if record.state == "settled":
-        note = "the running values were put back"
-        return msgspec.structs.replace(row, settings=prepared.row.settings, notes=(*row.notes, note))
-    note = f"the running values could not be put back: {record.state}"
-    return msgspec.structs.replace(row, status=Status.FAILED, notes=(*row.notes, note))
+        return _and(msgspec.structs.replace(row, settings=prepared.row.settings), "the running values were put back")
+    failed = msgspec.structs.replace(row, status=Status.FAILED)
+    return _and(failed, f"the running values could not be put back: {record.state}")
+
+
+def _and(row: HostOutcome, what: str) -> HostOutcome:
+    """The row with what happened after its error, in the error's own line."""
+    error = row.error or ErrorRecord("ChangeError", "put back", "the change was not confirmed")
+    return msgspec.structs.replace(row, error=msgspec.structs.replace(error, message=f"{error.message}; {what}"))
 
 
 def _run(session: Session, job: Job, request: ChangeRequest, deadline: float) -> ChangeRecord:

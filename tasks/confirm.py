@@ -39,7 +39,8 @@ def confirm(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *,
     if status is Status.BLOCKED and record.state != "blocked" and prepared.change is not None:
         status = Status.REVERTED  # values were written already, and are put back now
     if status is not Status.CHANGED:
-        error = ErrorRecord("ChangeError", "confirm", _WORDS.get(record.state, "{}").format(record.why), "plan again")
+        hint = "plan again" if record.state in _WORDS else "mend the folder of our file on the host"
+        error = ErrorRecord("ChangeError", "confirm", _WORDS.get(record.state, "{}").format(record.why), hint)
         return msgspec.structs.replace(row, status=status, error=error, changes=0)
     moved = [each for each in record.moved if each[1] is None or not same(each[0], each[1], each[2] or "")]
     if moved:

@@ -59,7 +59,9 @@ def row_of_plan(
     if status is Status.BLOCKED:
         reasons = (*plan.conflicts, *plan.refusals)
         more = f" (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        error = ErrorRecord("Blocked", "plan", reasons[0] + more)
+        shadowed = any(setting.verdict is Verdict.SHADOWED for setting in plan.settings)
+        hint = "take the other file's line out, or ask for its value" if shadowed and not plan.conflicts else None
+        error = ErrorRecord("Blocked", "plan", reasons[0] + more, hint)
     elif status is Status.DENIED:
         names = ", ".join(plan.unreadable[:5])
         error = ErrorRecord("ReadError", "read", f"not readable for this login: {names}", "set [privilege] method")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,11 @@ def settings_of(options: Namespace, project: Path) -> Settings:
         settings = parse("")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    flags = {name: getattr(options, flag, None) for flag, name in _FLAGS.items()}
-    said = [f"{name}={value}" for name, value in flags.items() if value is not None]
-    return override(settings, [*options.assignments, *said])
+    settings = override(settings, options.assignments)
+    flags = {flag: getattr(options, flag, None) for flag in _FLAGS}
+    try:
+        return override(settings, [f"{_FLAGS[flag]}={value}" for flag, value in flags.items() if value is not None])
+    except UsageError as error:
+        named = {f"--set {name}": f"--{flag}" for flag, name in _FLAGS.items()}
+        problems = [replace(problem, file=named.get(problem.file, problem.file)) for problem in error.problems]
+        raise UsageError(error.message, problems=problems) from None

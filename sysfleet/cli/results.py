@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
-from sysfleet.outcome import FleetReport, HostOutcome, Status, to_json
+from sysfleet.outcome import FleetReport, HostOutcome, Status, json_parts
 from sysfleet.report.table import errors, summary, table
 
 Below = Callable[[Sequence[HostOutcome]], str]
@@ -16,7 +16,9 @@ Below = Callable[[Sequence[HostOutcome]], str]
 def show_report(report: FleetReport, options: Namespace, terminal: Terminal, below: Below | None = None) -> ExitCode:
     """Write the report, with what stands below its table, and give back its exit code."""
     if options.format == "json":
-        terminal.show(to_json(report).decode() + "\n")
+        for part in json_parts(report):
+            terminal.show(part.decode())
+        terminal.show("\n")
         return report.exit_code
     rows = [row for row in report.hosts if not options.quiet or not _as_wanted(row)]
     parts = [table(rows, width=terminal.width(), colour=terminal.colour(terminal.stdout))] if rows else []

@@ -11,6 +11,7 @@ from sysfleet.errors import CommandFailed
 from sysfleet.remote.framing import STUB, Framed, began, unframed, upload
 from sysfleet.remote.privilege import PLAIN, Method, command_line
 from sysfleet.remote.programs.changing import ChangeRequest, change_program
+from sysfleet.remote.programs.persisting import PersistRequest, persist_program
 from sysfleet.remote.programs.reading import ReadRequest, read_program
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import MARK, Shell
@@ -87,28 +88,35 @@ def test_an_upload_cut_at_any_byte_runs_nothing(shell: Shell) -> None:
     assert unframed(start(shell, whole[:-1]).stdout, MARK) == Framed(0, b"data\nit's run\n")
 
 
-def test_a_real_program_cut_at_any_byte_runs_nothing(shell: Shell) -> None:
+_CHANGE = ChangeRequest("r1", 10, (), [(KEY, "2")], (KEY,), "1 2 /etc/sysctl.conf\nL /a -> b's")
+_PERSIST = PersistRequest("r1", 10, "/etc/sysctl.d/x.conf", b"# h\nit's = 1\n", "1 2 /a", [(KEY, "2")], "# h")
+PROGRAMS = {
+    "read": read_program(ReadRequest((KEY,))),
+    "change": change_program(_CHANGE),
+    "persist": persist_program(_PERSIST),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_real_program_cut_at_any_byte_runs_nothing(shell: Shell, program: str) -> None:
     # One shell process tries every cut, since a process for each would take minutes.
-    change = ChangeRequest("r1", 10, (), [(KEY, "2")], (KEY,), "1 2 /etc/sysctl.conf\nL /a -> b's")
-    for program in (read_program(ReadRequest((KEY,))), change_program(change)):
-        text = upload(program, MARK).partition(b"\n")[2].decode()
-        cuts = len(text) - 2
-        loop = (
-            'p=$(cat; echo x); p=${p%x}; m=mark; n=$1; trap "echo ended" 0; '
-            'while [ "$n" -lt "$2" ]; do n=$((n + 1)); '
-            'c=$(printf "%.${n}s" "$p"); (trap - 0; eval "$c") 2>/dev/null; done; echo "$n"'
-        )
-        first = max(0, cuts - 400)
-        for low, high in ((0, 300), (first, cuts)):
-            done = subprocess.run(
-                [*shell.command, "-c", loop, "sh", str(low), str(high)],
-                input=text.encode(),
-                capture_output=True,
-                check=False,
-                env={"PATH": shell.path, "LC_ALL": "C"},
-                timeout=60,
-            )
-            assert done.stdout.decode() == f"{high}\nended\n"
+    text = upload(PROGRAMS[program], MARK).partition(b"\n")[2].decode()
+    cuts = len(text) - 2
+    loop = (
+        'p=$(cat; echo x); p=${p%x}; m=mark; n=0; trap "echo ended" 0; '
+        'while [ "$n" -lt "$1" ]; do n=$((n + 1)); '
+        'c=$(printf "%.${n}s" "$p"); (trap - 0; eval "$c") 2>/dev/null; done; echo "$n"'
+    )
+    done = subprocess.run(
+        [*shell.command, "-c", loop, "sh", str(cuts)],
+        input=text.encode(),
+        capture_output=True,
+        check=False,
+        env={"PATH": shell.path, "LC_ALL": "C"},
+        timeout=240,
+    )
+    assert done.stdout.decode() == f"{cuts}\nended\n"
 
 
 @pytest.mark.parametrize("method", ["none", "sudo", "doas", "auto"])

@@ -87,6 +87,8 @@ sf_write() {
 	sf_why=$({ printf '%s' "$sf_content" >"$sf_beside"; } 2>&1)
 	sf_done=$?
 	set +C
+	# Not every shell says why a write failed; cat does.
+	if [ "$sf_done" -ne 0 ]; then sf_why=$({ printf '%s' "$sf_content" | cat >"$sf_beside"; } 2>&1) && sf_done=0; fi
 	if [ "$sf_done" -eq 0 ] && sf_why=$(chmod 0644 "$sf_beside" 2>&1) && sf_sync "$sf_beside" &&
 		sf_why=$(mv -f "$sf_beside" "$sf_target" 2>&1); then
 		if command -v restorecon >/dev/null 2>&1; then restorecon "$sf_target" >/dev/null 2>&1; fi
