@@ -49,7 +49,7 @@ sf_changed_since() {
 		printf 'S changed_since\nY files\n'
 		return 0
 	fi
-	sf_moved=$(sf_unlike "$sf_compare") || {
+	sf_unlike "$sf_compare" || {
 		printf 'S refused\nY awk failed on the host\n'
 		return 0
 	}
@@ -58,14 +58,6 @@ sf_changed_since() {
 	printf 'S changed_since\nY values\n'
 	sf_say_moved
 	return 0
-}
-
-# Which of these lines are not so.
-sf_unlike() {
-	{
-		printf '%s\n' "$sf_root/proc/sys/"
-		if [ -n "$1" ]; then printf '%s\n' "$1"; fi
-	} | awk "$sf_differ"
 }
 
 # Leaves out of sf_moved what is gone with its interface: interfaces come and go.
@@ -113,7 +105,7 @@ sf_settle_all() {
 			sf_outcome=too_late
 			return 0
 		fi
-		sf_moved=$(sf_unlike "$sf_settle") || {
+		sf_unlike "$sf_settle" || {
 			printf 'Y awk failed on the host\n'
 			return 1
 		}
@@ -122,7 +114,7 @@ sf_settle_all() {
 		sf_before=$sf_moved
 		sf_write_moved || return 1
 	done
-	sf_moved=$(sf_unlike "$sf_settle")
+	sf_unlike "$sf_settle"
 	sf_say_moved
 }
 
@@ -161,7 +153,7 @@ sf_write() {
 sf_put_back() {
 	sf_outcome=refused
 	for _ in 1 2 3 4; do
-		sf_moved=$(sf_unlike "$sf_compare")
+		sf_unlike "$sf_compare"
 		sf_still_there
 		if [ -z "$sf_moved" ]; then
 			sf_outcome=reverted
@@ -181,7 +173,7 @@ sf_put_back() {
 		set +f
 		IFS=$sf_ifs
 	done
-	sf_moved=$(sf_unlike "$sf_compare")
+	sf_unlike "$sf_compare"
 	sf_still_there
 	if [ -z "$sf_moved" ]; then sf_outcome=reverted; else sf_say_moved; fi
 }

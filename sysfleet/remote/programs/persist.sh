@@ -7,7 +7,7 @@
 # Standard output: S state, Y why, M path TAB wanted TAB found.
 
 sf_persist() {
-	sf_need awk cksum ls mv rm chmod sync mkdir || return 0
+	sf_need awk cksum ls mv rm sync mkdir || return 0
 	if sf_too_late "$3"; then
 		printf 'S too_late\n'
 		return 0
@@ -66,11 +66,7 @@ sf_may_be_ours() {
 
 # Says which managed keys have moved since they were written; the file is right all the same.
 sf_verify() {
-	if [ -z "$sf_settle" ]; then return 0; fi
-	sf_moved=$({
-		printf '%s\n' "$sf_root/proc/sys/"
-		printf '%s\n' "$sf_settle"
-	} | awk "$sf_differ")
+	sf_unlike "$sf_settle"
 	sf_ifs=$IFS IFS=$sf_nl
 	set -f
 	for sf_line in $sf_moved; do printf 'M %s\n' "$sf_line"; done
@@ -82,14 +78,17 @@ sf_verify() {
 sf_write() {
 	if [ ! -d "$sf_folder" ] && ! sf_why=$(mkdir -p "$sf_folder" 2>&1); then return 1; fi
 	sf_beside=$sf_folder/.sysfleet-$$.new
-	if ! sf_why=$(rm -f "$sf_beside" 2>&1); then return 1; fi
+	if [ -e "$sf_beside" ] || [ -L "$sf_beside" ]; then
+		if ! sf_why=$(rm -f "$sf_beside" 2>&1); then return 1; fi
+	fi
+	umask 022
 	set -C
 	sf_why=$({ printf '%s' "$sf_content" >"$sf_beside"; } 2>&1)
 	sf_done=$?
 	set +C
 	# Not every shell says why a write failed; cat does.
 	if [ "$sf_done" -ne 0 ]; then sf_why=$({ printf '%s' "$sf_content" | cat >"$sf_beside"; } 2>&1) && sf_done=0; fi
-	if [ "$sf_done" -eq 0 ] && sf_why=$(chmod 0644 "$sf_beside" 2>&1) && sf_sync "$sf_beside" &&
+	if [ "$sf_done" -eq 0 ] && sf_sync "$sf_beside" &&
 		sf_why=$(mv -f "$sf_beside" "$sf_target" 2>&1); then
 		if command -v restorecon >/dev/null 2>&1; then restorecon "$sf_target" >/dev/null 2>&1; fi
 		sf_sync "$sf_folder"
