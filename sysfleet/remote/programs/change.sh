@@ -8,18 +8,7 @@
 
 sf_change() {
 	sf_need awk cksum ls || return 0
-	if sf_too_late "$2"; then
-		printf 'S too_late\n'
-		return 0
-	fi
-	if ! sf_lock; then
-		if [ -n "$sf_why" ]; then printf 'S refused\nY %s\n' "$sf_why"; else printf 'S locked\n'; fi
-		return 0
-	fi
-	if ! sf_is_free "$3"; then
-		printf 'S locked\n'
-		return 0
-	fi
+	sf_enter "$2" "$3" refused || return 0
 	sf_request
 	sf_changed_since "$1" && return 0
 	sf_folder=$sf_root${1%/*}

@@ -8,18 +8,7 @@
 
 sf_persist() {
 	sf_need awk cksum ls mv rm sync mkdir || return 0
-	if sf_too_late "$3"; then
-		printf 'S too_late\n'
-		return 0
-	fi
-	if ! sf_lock; then
-		if [ -n "$sf_why" ]; then printf 'S failed\nY %s\n' "$sf_why"; else printf 'S locked\n'; fi
-		return 0
-	fi
-	if ! sf_is_free "$4"; then
-		printf 'S locked\n'
-		return 0
-	fi
+	sf_enter "$3" "$4" failed || return 0
 	sf_request
 	if ! sf_same_files "$2" "$sf_expected"; then
 		printf 'S changed_since\nY files\n'

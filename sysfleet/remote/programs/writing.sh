@@ -72,6 +72,21 @@ sf_lock() {
 	return 1
 }
 
+# Whether run $2 may work on the host until $1 seconds after the boot. Else false, and says why; $3 is the state
+# when the lock cannot be had at all.
+sf_enter() {
+	if sf_too_late "$1"; then
+		printf 'S too_late\n'
+	elif ! sf_lock; then
+		if [ -n "$sf_why" ]; then printf 'S %s\nY %s\n' "$3" "$sf_why"; else printf 'S locked\n'; fi
+	elif ! sf_is_free "$2"; then
+		printf 'S locked\n'
+	else
+		return 0
+	fi
+	return 1
+}
+
 # Whether the host is free for run $1, or is in change by it already. A record is dead once its own time has passed:
 # it lies below /run, so it never outlives a boot, and uptime knows no clock that could be set.
 sf_is_free() {
