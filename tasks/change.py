@@ -61,13 +61,13 @@ def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -
     off = [move for move in record.moved if move[1] is None or not same(move[0], move[1], move[2] or "")]
     if off:
         key, wanted, found = off[0]
-        row = _failed(prepared.row, Status.REVERTED, f"{key} does not stay at {wanted}: it is {found}", None)
+        row = _failed(prepared.row, Status.FAILED, f"{key} does not stay at {wanted}: it is {found}", None)
         return put_back(session, job, prepared, row, deadline=deadline)
     return msgspec.structs.replace(settled_row(prepared.row, values), status=Status.CHANGED)
 
 
 def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float) -> HostOutcome:
-    """Write the old values again, after the file could not be put in place; the reason stays in the row."""
+    """Write the old values again: REVERTED, with the reason that is in the row; FAILED where they do not take."""
     if prepared.change is None:
         return row
     old = tuple((key, running.text or "") for key, running in prepared.change.compare if running.text is not None)
@@ -80,7 +80,8 @@ def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *
     )
     record = _run(session, job, request, deadline)
     if record.state == "settled":
-        return _and(msgspec.structs.replace(row, settings=prepared.row.settings), "the running values were put back")
+        reverted = msgspec.structs.replace(row, status=Status.REVERTED, settings=prepared.row.settings)
+        return _and(reverted, "the running values were put back")
     failed = msgspec.structs.replace(row, status=Status.FAILED)
     return _and(failed, f"the running values could not be put back: {record.state}")
 

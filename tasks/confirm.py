@@ -36,8 +36,6 @@ def confirm(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *,
     done = session.run(persist_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
     record = parse_persist(done.stdout)
     status = _STATUS[record.state]
-    if status is Status.BLOCKED and record.state != "blocked" and prepared.change is not None:
-        status = Status.REVERTED  # values were written already, and are put back now
     if status is not Status.CHANGED:
         hint = "plan again" if record.state in _WORDS else "mend the folder of our file on the host"
         error = ErrorRecord("ChangeError", "confirm", _WORDS.get(record.state, "{}").format(record.why), hint)

@@ -99,7 +99,7 @@ class _Way:
                 proof = self._connect("confirm", by=self._confirmed_by())
             except HostError as error:
                 lost = row_of_error(self.name, self._job, error, "confirm", put_back=True)
-                row = msgspec.structs.replace(row, status=Status.REVERTED, error=lost.error, changes=0)
+                row = msgspec.structs.replace(row, error=lost.error, changes=0)
                 self._enter("put back")
                 return put_back(session, self._job, prepared, row, deadline=self._deadline)
         self._enter("confirm")
