@@ -5,7 +5,19 @@ Stands beside the rest of sysfleet: it knows errors only, and how sysfleet reads
 
 from sysfleet.lab.handle import Lab
 from sysfleet.lab.labhost import HostStatus, LabHost
-from sysfleet.lab.spec import Backend, HostSpec, Loader, Mode
+from sysfleet.lab.spec import Backend, Fault, HostSpec, Loader, Login, Mode
 from sysfleet.lab.standard import mixed_hosts, standard_hosts
 
-__all__ = ["Backend", "HostSpec", "HostStatus", "Lab", "LabHost", "Loader", "Mode", "mixed_hosts", "standard_hosts"]
+__all__ = [
+    "Backend",
+    "Fault",
+    "HostSpec",
+    "HostStatus",
+    "Lab",
+    "LabHost",
+    "Loader",
+    "Login",
+    "Mode",
+    "mixed_hosts",
+    "standard_hosts",
+]

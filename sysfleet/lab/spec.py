@@ -15,6 +15,63 @@ Loader = Literal["systemd", "procps", "alpine", "openrc", "none"]
 Backend = Literal["openssh", "asyncssh"]
 Mode = Literal["namespaces", "folder"]
 
+# How a host misbehaves. Of the way to it: `black_hole` drops every SYN, `slow` sends a byte a second,
+# `drops_mid_read` and `drops_mid_write` cut the connection inside a program's output. Of its keys: `other_host_key`,
+# `no_known_key` and `revoked_key` are what the project's known_hosts says of it. Of what it says: `floods`,
+# `sends_binary`, `sends_escapes`, `sends_other_mark` and `endless_line`. Of its disk and kernel: the rest.
+Fault = Literal[
+    "black_hole",
+    "slow",
+    "drops_mid_read",
+    "drops_mid_write",
+    "other_host_key",
+    "no_known_key",
+    "revoked_key",
+    "login_refused",
+    "floods",
+    "sends_binary",
+    "sends_escapes",
+    "sends_other_mark",
+    "endless_line",
+    "etc_read_only",
+    "disk_full",
+    "sysctl_d_is_link",
+    "file_immutable",
+    "file_of_others",
+    "proc_sys_read_only",
+    "key_read_only",
+    "key_unreadable",
+    "no_flock",
+    "plain_sync",
+    "no_mktemp",
+    "busybox_only",
+    "noisy_start_files",
+    "start_file_set_e",
+    "foreign_locale",
+    "no_path",
+    "nixos",
+    "talos",
+    "image_read_only",
+    "openwrt",
+]
+Sudo = Literal["nopasswd", "password", "requiretty", "use_pty", "lecture", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user besides root: `keys` are public key lines; None lets in the lab's own key.
+
+    `sudo` and `doas` say what the user may become root with; `password` is for the login (where the host takes
+    passwords) and for sudo and doas alike.
+    """
+
+    name: str
+    shell: str = "/bin/sh"
+    password: str | None = None
+    keys: tuple[str, ...] | None = None
+    sudo: tuple[Sudo, ...] = ("none",)
+    doas: Literal["none", "nopass", "password"] = "none"
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _OWN_FOLDERS = ("/etc/", "/run/", "/var/lib/", "/root/", "/usr/lib/sysctl.d/", "/usr/local/lib/sysctl.d/")
 MAX_INTERFACES = 4000
@@ -25,7 +82,9 @@ class HostSpec:
     """One host: `values` are set once, before the loader's first run; `absent` keys have no file at all.
 
     `loader` None means the first that this machine has a program for. `refuse` closes the port; `hang` accepts
-    connections and is silent. `files` are written before the first boot, those below /run at every boot.
+    connections and is silent. `files` are written before the first boot, those below /run at every boot. `logins`
+    are users besides root; `user` is the one that the inventory names. `behind` names the lab host that is the only
+    way in: the port is open in its network alone. `sshd` are further lines of sshd_config, the first to be read.
     """
 
     name: str
@@ -41,6 +100,11 @@ class HostSpec:
     shell: str = "/bin/sh"
     refuse: bool = False
     hang: bool = False
+    faults: tuple[Fault, ...] = ()
+    logins: tuple[Login, ...] = ()
+    user: str = "root"
+    behind: str | None = None
+    sshd: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON; file contents are base64."""
@@ -51,8 +115,14 @@ class HostSpec:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """The record that `to_json` gave."""
-        spec = cls(**{**fields, "groups": tuple(fields["groups"]), "absent": tuple(fields["absent"])})
+        lists = {name: tuple(fields[name]) for name in ("groups", "absent", "faults", "sshd")}
+        spec = cls(**{**fields, **lists, "logins": tuple(_login(login) for login in fields["logins"])})
         return replace(spec, files={path: base64.b64decode(data) for path, data in spec.files.items()})
+
+
+def _login(fields: Mapping[str, Any]) -> Login:
+    keys = fields["keys"]
+    return Login(**{**fields, "keys": None if keys is None else tuple(keys), "sudo": tuple(fields["sudo"])})
 
 
 def check_specs(specs: Sequence[HostSpec]) -> None:
