@@ -116,10 +116,12 @@ class _Way:
 
     def _connect(self, phase: str, *, by: float) -> Session:
         self._enter(phase)
-        host = self._task.host
-        host.connections.pop(self._job.connection, None)
-        host.open_connection(self._job.connection, self._task.nornir.config, extras={"deadline": by, "name": self.name})
-        session: Session = host.connections[self._job.connection].connection
+        host, plugin = self._task.host, self._job.connections[self.name]
+        host.connections.pop(plugin, None)
+        said = host.get_connection_parameters(plugin).extras or {}
+        extras = {**said, "deadline": by, "new": phase == "confirm"}
+        host.open_connection(plugin, self._task.nornir.config, extras=extras)
+        session: Session = host.connections[plugin].connection
         self._opened.append(session)
         return session
 
@@ -130,6 +132,6 @@ class _Way:
         self._job.progress.enter(self.name, phase)
 
     def close(self) -> None:
-        self._task.host.connections.pop(self._job.connection, None)
+        self._task.host.connections.pop(self._job.connections[self.name], None)
         for session in self._opened:
             session.close()

@@ -65,7 +65,7 @@ class Job:
 
     command: Command
     run: str
-    connection: str
+    connections: Mapping[str, str]  # the connection plugin of each host
     roles: Mapping[str, tuple[str, ...]]
     patterns: Callable[[str], tuple[Key, ...]]
     policy: Callable[[str, Facts], Policy]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import getpass
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sysfleet.errors import InventoryError, UsageError
-from sysfleet.plugins.connections import ParamikoConnection, Shared
+from sysfleet.plugins.connections import CONNECTIONS, Shared
 from sysfleet.policy.entries import FleetInventory, HostEntry
 from sysfleet.policy.inventory import DEFAULTS_FILE, GROUPS_FILE, HOSTS_FILE, parse_inventory
+from sysfleet.remote.access import Access
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
-from sysfleet.remote.paramiko_session import Access, Target
+from sysfleet.remote.password import Password
+from sysfleet.remote.route import Asked, route
+from sysfleet.remote.target import Hop, Target
 from sysfleet.rendering import Templates
 from sysfleet.selection import select
 from sysfleet.settings import DEFAULT_FILE, Settings, identity_paths, known_hosts_paths, parse
@@ -57,8 +60,6 @@ class Project:
     def shared(self) -> Shared:
         """The keys, known hosts and limits of a run, read once; SetupError where they cannot be had."""
         ssh, privilege = self.settings.ssh, self.settings.privilege
-        if ssh.connection != "paramiko":
-            raise UsageError(f"connection {ssh.connection} is not there yet", hint='set [ssh] connection = "paramiko"')
         for name, value in (("[ssh] config", ssh.config), ("[store] url", self.settings.store.url)):
             if value is not None:
                 raise UsageError(f"{name} is not there yet", hint="take it out: it would have no effect")
@@ -75,16 +76,43 @@ class Project:
                 agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
             ),
             connect_timeout_s=ssh.connect_timeout_s,
-            password=lambda target: self._password(target, password),
+            password=self._passwords(password),
             privilege=privilege.method,
-            privilege_password=lambda _target: privilege_password,
+            privilege_password=_always(privilege_password),
         )
-        user = ssh.user or self._user()
-        return Shared(access, user, lambda: secrets.token_hex(16))
+        return Shared(access, self._target)
 
-    def _password(self, target: Target, general: str | None) -> str | None:
-        own = self.inventory.connection_of(target.name, ParamikoConnection.name).password
-        return own.reveal() if own is not None else general
+    def connection(self, host: str) -> str:
+        """The kind of connection to a host; UsageError for one that is not there yet."""
+        kind = self.inventory.connection(host) or self.settings.ssh.connection
+        if kind not in CONNECTIONS:
+            raise UsageError(f"connection {kind} is not there yet", hint='use connection = "paramiko"')
+        return kind
+
+    def _target(self, asked: Asked) -> Target:
+        user = self.settings.ssh.user or self._user()
+        return route(asked, mark=secrets.token_hex(16), default_user=user, inventory=self._asked)
+
+    def _asked(self, name: str) -> Asked | None:
+        """What the inventory says of the way to a host, which another host names as its bastion."""
+        if name not in self.inventory.hosts:
+            return None
+        way = self.inventory.connection_of(name, CONNECTIONS[self.connection(name)].name)
+        address = way.hostname or name
+        return Asked(name, address, way.port, way.username, self.inventory.proxy_jump(name))
+
+    def _passwords(self, general: str | None) -> Callable[[Hop], Password | None]:
+        """By server: its own password from the inventory, else the one for all; equal ones are one secret."""
+        found: dict[str, Password] = {}
+
+        def password(hop: Hop) -> Password | None:
+            own = None
+            if hop.name in self.inventory.hosts:
+                own = self.inventory.connection_of(hop.name, CONNECTIONS[self.connection(hop.name)].name).password
+            text = own.reveal() if own is not None else general
+            return None if text is None else found.setdefault(text, Password(lambda: text))
+
+        return password
 
     def _secret(self, variable: str | None) -> str | None:
         if variable is None:
@@ -96,6 +124,11 @@ class Project:
 
     def _user(self) -> str:
         return self.environ.get("USER") or getpass.getuser()
+
+
+def _always(password: str | None) -> Callable[[Hop], Password | None]:
+    secret = None if password is None else Password(lambda: password)
+    return lambda _hop: secret
 
 
 def _text(folder: Path, name: str) -> str:

@@ -19,7 +19,7 @@ from sysfleet.fleet.project import Project
 from sysfleet.outcome import FleetReport, HostOutcome, report
 from sysfleet.planning.memo import Planner
 from sysfleet.planning.records import Options
-from sysfleet.plugins.connections import SHARED, ParamikoConnection
+from sysfleet.plugins.connections import CONNECTIONS, SHARED
 from sysfleet.plugins.inventory import SysfleetInventory
 from sysfleet.plugins.processors import OnResult
 from sysfleet.plugins.runners import ThreadedRunner
@@ -50,6 +50,7 @@ class Run:
         self._project = project
         self._reporter = reporter
         self._command = command
+        self._connections = {name: CONNECTIONS[project.connection(name)].name for name in names}
         self._shared = project.shared()
         self._notes: list[str] = []
         self._finished: dict[str, Finished] = {}
@@ -90,7 +91,7 @@ class Run:
         return Job(
             command=self._command,
             run=self.id,
-            connection=ParamikoConnection.name,
+            connections=self._connections,
             roles={name: self._project.inventory.hosts[name].roles for name in self.names},
             patterns=self._project.rendering.patterns,
             policy=self._project.rendering.policy,
@@ -107,8 +108,11 @@ class Run:
 
     def _nornir(self, names: Sequence[str], runner: ThreadedRunner, job: Job) -> Nornir:
         # Built here, with what the run uses: InitNornir would load every plugin that is installed.
-        ConnectionPluginRegister.register(ParamikoConnection.name, ParamikoConnection)
-        inventory = SysfleetInventory(self._project.inventory, ParamikoConnection.name, names).load()
+        plugins = {name: self._connections[name] for name in names}
+        for plugin in CONNECTIONS.values():
+            if plugin.name in plugins.values():
+                ConnectionPluginRegister.register(plugin.name, plugin)
+        inventory = SysfleetInventory(self._project.inventory, plugins).load()
         return Nornir(
             inventory=inventory,
             data=GlobalState(),

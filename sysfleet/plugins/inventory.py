@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from nornir.core.inventory import (
     ConnectionOptions,
@@ -21,10 +21,10 @@ from sysfleet.policy.entries import FleetInventory
 class SysfleetInventory:
     """`sysfleet.inventory`: a validated inventory, cut down to the selected hosts."""
 
-    def __init__(self, fleet: FleetInventory, connection: str, selected: Collection[str] | None = None) -> None:
+    def __init__(self, fleet: FleetInventory, connections: Mapping[str, str]) -> None:
+        """`connections` are the selected hosts, each with its connection plugin."""
         self._fleet = fleet
-        self._connection = connection
-        self._selected = fleet.hosts.keys() if selected is None else selected
+        self._connections = connections
 
     def load(self) -> Inventory:
         """Hosts, groups and defaults as Nornir's records."""
@@ -34,14 +34,15 @@ class SysfleetInventory:
         )
         for name, entry in self._fleet.groups.items():
             groups[name].groups = ParentGroups(groups[parent] for parent in entry.groups)
-        hosts = Hosts({name: self._host(name, groups, defaults) for name in self._selected})
+        hosts = Hosts({name: self._host(name, groups, defaults) for name in self._connections})
         return Inventory(hosts=hosts, groups=groups, defaults=defaults)
 
     def _host(self, name: str, groups: Groups, defaults: Defaults) -> Host:
         entry = self._fleet.hosts[name]
-        way = self._fleet.connection_of(name, self._connection)
+        connection = self._connections[name]
+        way = self._fleet.connection_of(name, connection)
         password = way.password.reveal() if way.password is not None else None
-        extras = dict(way.extras or {})
+        extras = {**(way.extras or {}), "name": name, "proxy_jump": self._fleet.proxy_jump(name)}
         resolved = ConnectionOptions(way.hostname, way.port, way.username, password, way.platform, extras)
         return Host(
             name=name,
@@ -52,6 +53,6 @@ class SysfleetInventory:
             platform=way.platform,
             groups=ParentGroups(groups[group] for group in entry.groups),
             data=dict(entry.data),
-            connection_options={self._connection: resolved},
+            connection_options={connection: resolved},
             defaults=defaults,
         )

@@ -15,6 +15,10 @@ from typing_extensions import override
 from sysfleet.policy.rule import Rule
 from sysfleet.selection import Candidate
 
+# Names below `data` that say how a host is reached.
+CONNECTION = "connection"
+PROXY_JUMP = "proxy_jump"
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -112,6 +116,17 @@ class FleetInventory:
             platform=first("platform"),
             extras=next((entry.extras for entry in own if entry.extras is not None), None),
         )
+
+    def connection(self, host: str) -> str | None:
+        """The kind of connection that the inventory chooses for the host, if it does."""
+        return self._said(host, CONNECTION)
+
+    def proxy_jump(self, host: str) -> str | None:
+        """The bastions before the host as ssh_config(5) writes them, if the inventory names any; `none` is none."""
+        return self._said(host, PROXY_JUMP)
+
+    def _said(self, host: str, name: str) -> str | None:
+        return next((entry.data[name] for entry in self.lineage(host) if name in entry.data), None)
 
     def candidates(self) -> list[Candidate]:
         """Every host as the `--limit` language sees it, in the order of the file."""

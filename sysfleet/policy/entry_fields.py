@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
-from sysfleet.policy.entries import ConnectionEntry, Secret
+from sysfleet.policy.entries import CONNECTION, PROXY_JUMP, ConnectionEntry, Secret
 from sysfleet.policy.override import read_rules
 from sysfleet.policy.rule import Layer
 from sysfleet.policy.yaml_fields import (
@@ -19,11 +19,13 @@ from sysfleet.policy.yaml_fields import (
     is_null,
     kind_of,
     known_fields,
+    nearest,
     plain,
     text_of,
     texts_of,
 )
 from sysfleet.policy.yaml_text import Node, Scalar
+from sysfleet.settings import Connection
 
 _LOGIN_FIELDS = ("hostname", "port", "username", "password", "platform")
 DEFAULTS_FIELDS = (*_LOGIN_FIELDS, "data", "connection_options")
@@ -49,6 +51,10 @@ _HIGHEST_PORT = 65535
 _NAME = re.compile(r"[^\s\-/()&|!,=\"'*?\[\]][^\s/()&|!,=\"'*?\[\]]*")
 _ADDRESS = re.compile(r"[\w:][\w.:%-]*")
 _INTERFACE = re.compile(r"[\w.:@*?!\[\]-]{1,64}", re.ASCII)
+_JUMP = r"(?:[^\s@,-][^\s@,]*@)?(?:[^\s@,\[\]:-][^\s@,\[\]:]*|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?"
+_PROXY_JUMP = re.compile(rf"{_JUMP}(?:,{_JUMP})*")
+_CONNECTIONS = get_args(Connection)
+_ONE_OF_CONNECTIONS = f"write one of {', '.join(_CONNECTIONS)}"
 _LOGIN = re.compile(r"[^\s-]\S*")
 
 
@@ -106,11 +112,32 @@ def _read_data(draft: Draft, node: Node, findings: Findings, layer: Layer, what:
             data[key] = [name for name, _ in draft.roles]
         elif key == "interfaces":
             data[key] = _interfaces(value, findings, what)
+        elif key == CONNECTION:
+            data[key] = _connection(value, findings, what)
+        elif key == PROXY_JUMP:
+            data[key] = _proxy_jump(value, findings, what)
         elif key == "role":
             findings.add(line, f"data of {what} has role", "write roles: [name]")
         else:
             data[key] = plain(value, findings, key)
     draft.known["data"] = data
+
+
+def _connection(node: Node, findings: Findings, what: str) -> str | None:
+    text = text_of(node, findings, f"connection of {what}")
+    if text is not None and text not in _CONNECTIONS:
+        findings.add(node.line, f"connection of {what} is {text!r}", nearest(text, _CONNECTIONS) or _ONE_OF_CONNECTIONS)
+        return None
+    return text
+
+
+def _proxy_jump(node: Node, findings: Findings, what: str) -> str | None:
+    """Bastions as ssh_config(5) writes them; what they are called there or in this inventory is not known here."""
+    text = text_of(node, findings, f"proxy_jump of {what}")
+    if text is not None and not _PROXY_JUMP.fullmatch(text):
+        findings.add(node.line, f"proxy_jump of {what} is {text!r}", "write [user@]host[:port], several with commas")
+        return None
+    return text
 
 
 def _roles(node: Node, line: int, findings: Findings, layer: Layer, what: str) -> list[tuple[str, int]]:

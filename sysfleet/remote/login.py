@@ -17,6 +17,7 @@ from paramiko.transport import Transport
 from sysfleet.errors import ConnectTimeout, LoginRejected
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.keys import Identities, Identity
+from sysfleet.remote.password import Password, PasswordRefused
 
 _HINT = "check the user and the key: ssh -v with the same ones tells more"
 # OpenSSH hangs up after six by default; the password counts too.
@@ -27,11 +28,15 @@ def log_in(
     transport: Transport,
     user: str,
     identities: Identities,
-    password: Callable[[], str | None],
+    password: Password | None,
     *,
+    who: str,
     until: float,
 ) -> None:
-    """Prove who we are by `until` (time.monotonic); raises LoginRejected, ConnectTimeout or foreign."""
+    """Prove who we are by `until` (time.monotonic); raises LoginRejected, ConnectTimeout or foreign.
+
+    `who` is the server's name for the password, which is proven on one before any other is given it.
+    """
     attempts = _Attempts(transport, until)
     keys = identities.offered(user)
     for identity in keys[:MAX_KEYS]:
@@ -40,12 +45,8 @@ def log_in(
         if attempts.key(user, identity):
             identities.worked(user, identity)
             return
-    secret = password() if attempts.may("password") or attempts.may("keyboard-interactive") else None
-    if secret is not None:
-        if attempts.may("password") and attempts.password(user, secret):
-            return
-        if attempts.may("keyboard-interactive") and attempts.interactive(user, secret):
-            return
+    if password is not None and _by_password(attempts, user, password, who, until):
+        return
     left = f" ({len(keys) - MAX_KEYS} more keys were not offered)" if len(keys) > MAX_KEYS else ""
     raise LoginRejected(
         f"{user} may not log in: {attempts.story()}{left}",
@@ -53,6 +54,26 @@ def log_in(
         hint=_HINT,
         evidence=attempts.allowed_text(),
     )
+
+
+def _by_password(attempts: _Attempts, user: str, password: Password, who: str, until: float) -> bool:
+    if not (attempts.may("password") or attempts.may("keyboard-interactive")):
+        return False
+    try:
+        secret = password.ask(who, until=until)
+    except PasswordRefused as refused:
+        attempts.left_out(f"a password that {refused.where} has refused")
+        return False
+    if secret is None:
+        return False
+    settle = password.undecided
+    try:
+        took = attempts.may("password") and attempts.password(user, secret)
+        took = took or (attempts.may("keyboard-interactive") and attempts.interactive(user, secret))
+        settle = password.worked if took else password.refused
+        return took
+    finally:
+        settle(who)
 
 
 class _Again(AuthHandler):
@@ -72,6 +93,11 @@ class _Attempts:
         self._until = until
         self._allowed: set[str] | None = None
         self._offered: list[str] = []
+        self._left_out: list[str] = []
+
+    def left_out(self, what: str) -> None:
+        """Note what was there and not offered."""
+        self._left_out.append(what)
 
     def may(self, method: str) -> bool:
         """Whether the host has not said yet that this method leads nowhere."""
@@ -111,9 +137,10 @@ class _Attempts:
 
     def story(self) -> str:
         """What was offered, for people."""
+        left = "".join(f"; not offered: {what}" for what in self._left_out)
         if not self._offered:
-            return "there is neither key nor password to offer"
-        return "the host refused " + ", ".join(self._offered)
+            return "there is neither key nor password to offer" + left
+        return "the host refused " + ", ".join(self._offered) + left
 
     def allowed_text(self) -> str | None:
         """What the host would take, in its words."""

@@ -6,8 +6,6 @@ Knows the run's keys and known hosts as they are handed in; knows no program, an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sysfleet.errors import (
@@ -17,15 +15,17 @@ from sysfleet.errors import (
     ConnectionLost,
     HostKeyRejected,
 )
+from sysfleet.remote.access import Access
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.exchange import Exchange
 from sysfleet.remote.framing import checked_mark, unframed, upload
 from sysfleet.remote.host_certificate import read_certificate
-from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import HostKey, KnownHosts
 from sysfleet.remote.login import log_in
-from sysfleet.remote.privilege import PLAIN, Method, command_line, refusal
+from sysfleet.remote.password import Password
+from sysfleet.remote.privilege import PLAIN, command_line, refusal
 from sysfleet.remote.session import Completed
+from sysfleet.remote.target import Target
 from sysfleet.remote.translate import translated
 from sysfleet.remote.transport import open_stream, shut, start
 
@@ -33,32 +33,6 @@ if TYPE_CHECKING:
     from paramiko.pkey import PKey
     from paramiko.transport import Transport
 _NO_STATUS = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One host of a run: `mark` frames its output and must be unguessable (16 to 64 hexadecimal digits).
-
-    `address` is connected to; known hosts are asked for it first, then for `name`.
-    """
-
-    name: str
-    address: str
-    mark: str
-    port: int = 22
-    user: str = "root"
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What all connections of a run share. Passwords are asked for when they are needed, by target."""
-
-    known_hosts: KnownHosts
-    identities: Identities = field(default_factory=Identities)
-    connect_timeout_s: float = 10.0
-    password: Callable[[Target], str | None] | None = None
-    privilege: Method = "auto"
-    privilege_password: Callable[[Target], str | None] | None = None
 
 
 def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSession:
@@ -81,8 +55,9 @@ def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSessi
         log_in(
             transport,
             target.user,
-            access.identities,
-            lambda: _secret(access.password, target),
+            target.identities or access.identities,
+            access.password(target),
+            who=target.name,
             until=until,
         )
     except Exception as error:
@@ -122,10 +97,6 @@ def _prove(key: PKey, name: str, port: int, known_hosts: KnownHosts) -> None:
         )
 
 
-def _secret(provider: Callable[[Target], str | None] | None, target: Target) -> str | None:
-    return provider(target) if provider is not None else None
-
-
 class ParamikoSession:
     """A `Session` over one paramiko transport."""
 
@@ -138,7 +109,8 @@ class ParamikoSession:
     def run(self, program: bytes, *, deadline: float, limit_bytes: int, privileged: bool) -> Completed:
         """Run a shell program and wait for its end, as `Session` says; each run has a channel of its own."""
         began_at = time.monotonic()
-        password = _secret(self._access.privilege_password, self._target) if privileged else None
+        secret = self._access.privilege_password(self._target) if privileged else None
+        password = self._password(secret, deadline)
         if privileged:
             command = command_line(self._access.privilege, user=self._target.user, with_password=password is not None)
         else:
@@ -153,7 +125,13 @@ class ParamikoSession:
             raise
         except Exception as error:
             raise self._failed(error, deadline) from error
+        finally:
+            if secret is not None:
+                secret.undecided(self._target.name)
         return self._completed(exchange, privileged=privileged, elapsed_s=time.monotonic() - began_at)
+
+    def _password(self, secret: Password | None, deadline: float) -> str | None:
+        return secret.ask(self._target.name, until=deadline) if secret is not None else None
 
     def close(self) -> None:
         """End the connection, from any thread, at once; a running program ends with ConnectionLost."""

@@ -3,6 +3,7 @@
 from sysfleet.settings.reading import DEFAULT_FILE, override, parse
 from sysfleet.settings.records import (
     Boot,
+    Connection,
     File,
     Privilege,
     Run,
@@ -17,6 +18,7 @@ from sysfleet.settings.reference import Row, as_toml, describe, sample_text
 __all__ = [
     "DEFAULT_FILE",
     "Boot",
+    "Connection",
     "File",
     "Privilege",
     "Row",

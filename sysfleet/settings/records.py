@@ -15,6 +15,8 @@ from msgspec import Meta
 
 DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 
+Connection = Literal["paramiko", "netmiko", "openssh"]
+
 _HOUR_S = 3600
 _DAY_S = 86400
 
@@ -38,9 +40,7 @@ _GLOBS_KIND = "a list of interface names and globs"
 class Ssh(msgspec.Struct, frozen=True, kw_only=True):
     """How hosts are reached and known."""
 
-    connection: Annotated[
-        Literal["paramiko", "netmiko", "openssh"], _setting("what speaks SSH; only paramiko is there yet")
-    ] = "paramiko"
+    connection: Annotated[Connection, _setting("what speaks SSH, where the inventory does not choose")] = "paramiko"
     user: Annotated[_Login | None, _setting("login where the inventory names none", kind="a login name")] = None
     identity_files: Annotated[
         tuple[_Text, ...],

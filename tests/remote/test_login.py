@@ -15,9 +15,12 @@ import pytest
 from typing_extensions import override
 
 from sysfleet.errors import LoginRejected
+from sysfleet.remote.access import Access
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
-from sysfleet.remote.paramiko_session import Access, ParamikoSession, Target, connect
+from sysfleet.remote.paramiko_session import ParamikoSession, connect
+from sysfleet.remote.password import Password
+from sysfleet.remote.target import Target
 from tests.remote.boxes import MARK
 from tests.remote.servers import make_key
 
@@ -83,14 +86,14 @@ def gate(kind: Kind) -> Iterator[tuple[Target, KnownHosts]]:
     known = KnownHosts()
     known.add(f"[127.0.0.1]:{port} ".encode() + key.export_public_key(), "known_hosts")
     try:
-        yield Target("h1", "127.0.0.1", MARK, port, "me"), known
+        yield Target(name="h1", address="127.0.0.1", mark=MARK, port=port, user="me"), known
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join()
 
 
 def log_in(target: Target, known: KnownHosts, password: str) -> ParamikoSession:
-    return connect(target, Access(known, password=lambda _: password), deadline=time.monotonic() + 30)
+    return connect(target, Access(known, password=lambda _: Password(lambda: password)), deadline=time.monotonic() + 30)
 
 
 @pytest.mark.parametrize("kind", ["password", "prompt"])
@@ -109,5 +112,5 @@ def test_a_wrong_password_is_refused_without_being_shown(kind: Kind) -> None:
 def test_a_password_is_tried_after_keys_that_were_refused(tmp_path: Path) -> None:
     identities = Identities.load([make_key(tmp_path / "one"), make_key(tmp_path / "two")])
     with gate("password") as (target, known):
-        access = Access(known, identities, password=lambda _: "open sesame")
+        access = Access(known, identities, password=lambda _: Password(lambda: "open sesame"))
         connect(target, access, deadline=time.monotonic() + 30).close()

@@ -23,12 +23,15 @@ from sysfleet.errors import (
     PrivilegeDenied,
     Unreachable,
 )
+from sysfleet.remote.access import Access
 from sysfleet.remote.exchange import Exchange
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
-from sysfleet.remote.paramiko_session import Access, ParamikoSession, Target, connect
+from sysfleet.remote.paramiko_session import ParamikoSession, connect
+from sysfleet.remote.password import Password
 from sysfleet.remote.programs.reading import ReadRequest, parse_reading, read_program
 from sysfleet.remote.session import Session
+from sysfleet.remote.target import Target
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import MARK
 from tests.remote.servers import Server, make_key, public, server, silent_port
@@ -71,7 +74,7 @@ class way_in:  # noqa: N801 - a context manager
         known = KnownHosts()
         known.add(one.known_hosts_line().encode(), "known_hosts")
         access = Access(known, Identities.load([key]), privilege="none")
-        return Way(one, Target("h1", "127.0.0.1", MARK, one.port, one.user), access)
+        return Way(one, Target(name="h1", address="127.0.0.1", mark=MARK, port=one.port, user=one.user), access)
 
     def __exit__(self, *error: object) -> None:
         self._server.__exit__(None, None, None)
@@ -329,7 +332,7 @@ def asking(tmp_path: Path) -> Iterator[tuple[Way, Path]]:
 
 
 def privileged(way: Way, password: str | None) -> bytes:
-    access = replace(way.access, privilege_password=lambda _: password)
+    access = replace(way.access, privilege_password=lambda _: Password(lambda: password))
     one = connect(way.target, access, deadline=soon())
     try:
         return one.run(b"echo as root", deadline=soon(), limit_bytes=LIMIT, privileged=True).stdout

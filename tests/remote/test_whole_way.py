@@ -9,13 +9,16 @@ import pytest
 
 from sysfleet.errors import LoginRejected
 from sysfleet.lab import HostSpec, Lab
+from sysfleet.remote.access import Access
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
-from sysfleet.remote.paramiko_session import Access, ParamikoSession, Target, connect
+from sysfleet.remote.paramiko_session import ParamikoSession, connect
+from sysfleet.remote.password import Password
 from sysfleet.remote.programs.changing import ChangeRequest, change_program, parse_change
 from sysfleet.remote.programs.persisting import PersistRequest, parse_persist, persist_program
 from sysfleet.remote.programs.reading import ReadRequest, parse_reading, read_program
 from sysfleet.remote.session import Completed
+from sysfleet.remote.target import Target
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import MARK
 from tests.support.lab import LabFactory, ssh
@@ -33,7 +36,9 @@ def soon() -> float:
 
 def way_in(lab: Lab, name: str, **options: Any) -> ParamikoSession:
     access = Access(KnownHosts.load([lab.known_hosts]), Identities.load([lab.client_key]), **options)
-    return connect(Target(name, "127.0.0.1", MARK, lab.hosts[name].port), access, deadline=soon())
+    return connect(
+        Target(name=name, address="127.0.0.1", mark=MARK, port=lab.hosts[name].port), access, deadline=soon()
+    )
 
 
 def perform(session: ParamikoSession, program: bytes) -> Completed:
@@ -69,8 +74,8 @@ def test_a_host_is_read_changed_and_its_file_put_in_place(lab_factory: LabFactor
 
 def test_a_password_is_refused_by_a_host_that_takes_keys_alone(lab: Lab) -> None:
     name = next(iter(lab.hosts))
-    access = Access(KnownHosts.load([lab.known_hosts]), password=lambda _: "guess")
-    target = Target(name, "127.0.0.1", MARK, lab.hosts[name].port)
+    access = Access(KnownHosts.load([lab.known_hosts]), password=lambda _: Password(lambda: "guess"))
+    target = Target(name=name, address="127.0.0.1", mark=MARK, port=lab.hosts[name].port)
     with pytest.raises(LoginRejected, match="a password") as caught:
         connect(target, access, deadline=soon())
     assert "publickey" in (caught.value.evidence or "")
