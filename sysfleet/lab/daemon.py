@@ -44,6 +44,8 @@ def main() -> Never:
 
 def _run(folder: Path, request: dict[str, Any], answer: int) -> None:
     _raise_file_limit()
+    # Users of a host read its /etc, whatever this one keeps from others.
+    os.umask(0o022)
     specs = [HostSpec.from_json(fields) for fields in request["specs"]]
     # What is there now is there for good: hosts are forked and should share it, not copy it.
     gc.disable()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sysfleet.lab import loaders
+from sysfleet.lab import loaders, logins, privilege
 from sysfleet.lab.spec import HostSpec, Loader
 
 AUTHORIZED_KEYS = "etc/ssh/authorized_keys.d/root"
@@ -34,11 +34,8 @@ _SSHD_CONFIG = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u
 StrictModes no
-UsePAM no
 UseDNS no
 PermitRootLogin prohibit-password
-PasswordAuthentication no
-KbdInteractiveAuthentication no
 PrintMotd no
 PrintLastLog no
 X11Forwarding no
@@ -46,6 +43,7 @@ MaxStartups 500
 LogLevel ERROR
 Subsystem sftp internal-sftp
 """
+_PASSWORD_OPTIONS = ("UsePAM", "PasswordAuthentication", "KbdInteractiveAuthentication")
 
 _OS_RELEASE = {
     "systemd": ("debian", "Debian GNU/Linux", "12"),
@@ -60,11 +58,15 @@ def write_host_files(root: Path, spec: HostSpec, loader: Loader, host_key: bytes
     """Write everything below `root` that the host finds at its first boot."""
     for folder in (*LASTING, "etc/sysctl.d", "etc/ssh/authorized_keys.d", SHARED_FOLDER):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for path, text in _texts(spec, loader).items():
+    (root / "etc/pam.d").mkdir(exist_ok=True)
+    for path, text in {**_texts(spec, loader), **privilege.files(spec)}.items():
         (root / path).write_text(text, encoding="utf-8")
-    (root / "etc/shadow").chmod(0o640)
+    for path, mode in {**privilege.MODES, "etc/shadow": 0o640}.items():
+        if (root / path).exists():
+            (root / path).chmod(mode)
     (root / SHARED_FILE).touch()
-    (root / AUTHORIZED_KEYS).write_text(client_key, encoding="utf-8")
+    for name, keys in {"root": client_key, **logins.authorized_keys(spec, client_key)}.items():
+        (root / AUTHORIZED_KEYS).with_name(name).write_text(keys, encoding="utf-8")
     (root / HOST_KEY).touch(0o600)
     (root / HOST_KEY).write_bytes(host_key)
     (root / "root").chmod(0o700)
@@ -76,27 +78,41 @@ def write_host_files(root: Path, spec: HostSpec, loader: Loader, host_key: bytes
 
 
 def write_added_files(root: Path, spec: HostSpec, *, at_boot: bool) -> None:
-    """Write the files that the spec adds: those below /run at every boot, the others once."""
+    """Write the files that the spec adds: those below /run and /home at every boot, the others once."""
     for name, content in spec.files.items():
-        if name.startswith("/run/") == at_boot:
+        if name.startswith(("/run/", "/home/")) == at_boot:
             path = root / name.removeprefix("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+            # sshd takes no key that others may read.
+            if path.is_relative_to(root / "etc/ssh") and b"PRIVATE KEY-----" in content:
+                path.chmod(0o600)
 
 
 def _texts(spec: HostSpec, loader: Loader) -> dict[str, str]:
     short, name, version = _OS_RELEASE[loader]
     return {
-        "etc/passwd": f"root:x:0:0:root:/root:{spec.shell}\n"
+        "etc/passwd": f"root:x:0:0:root:/root:{logins.shell(spec.shell)}\n"
         "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
-        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-        "etc/shadow": "root:*:19700:0:99999:7:::\nsshd:!:19700::::::\nnobody:*:19700:0:99999:7:::\n",
-        "etc/group": _GROUP,
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        f"{logins.passwd_lines(spec)}",
+        "etc/shadow": "root:*:19700:0:99999:7:::\nsshd:!:19700::::::\nnobody:*:19700:0:99999:7:::\n"
+        f"{logins.shadow_lines(spec)}",
+        "etc/group": _GROUP + logins.group_lines(spec),
         "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
         "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {spec.name}\n::1 localhost\n",
         "etc/hostname": f"{spec.name}\n",
         "etc/os-release": f'ID={short}\nNAME="{name}"\nVERSION_ID="{version}"\nPRETTY_NAME="{name} {version}"\n',
         "etc/profile": "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
         "etc/shells": f"/bin/sh\n/bin/bash\n{spec.shell}\n",
-        SSHD_CONFIG: _SSHD_CONFIG,
+        SSHD_CONFIG: _sshd_config(spec),
     }
+
+
+def _sshd_config(spec: HostSpec) -> str:
+    """The spec's own lines first, as the first of a kind counts; what follows a Match belongs to that, so last."""
+    words = [line.split(maxsplit=1)[:1] for line in spec.sshd]
+    first = next((number for number, word in enumerate(words) if word and word[0].lower() == "match"), len(words))
+    answer = "yes" if logins.has_passwords(spec) else "no"
+    passwords = [f"{option} {answer}" for option in _PASSWORD_OPTIONS]
+    return "\n".join([*spec.sshd[:first], *passwords, _SSHD_CONFIG.rstrip(), *spec.sshd[first:]]) + "\n"

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Never
 
-from sysfleet.lab import linux, loaders, namespaces, network, openssh, probe, rootfs
+from sysfleet.lab import linux, loaders, logins, namespaces, network, openssh, probe, rootfs
 from sysfleet.lab.spec import key_path
 from sysfleet.lab.start import ENVIRONMENT, Start
 
@@ -65,6 +65,7 @@ def _boot(start: Start, wire: namespaces.Wire) -> None:
     rootfs.build(plan.mount_point, plan.store, plan.spec, plan.loader, start.boot_id)
     linux.change_root(plan.mount_point)
     socket.sethostname(plan.spec.name)
+    logins.make_homes(plan.spec)
     if start.is_probe:
         start.report(inherited=probe.inherited_values())
     _write_values(plan.inherited)

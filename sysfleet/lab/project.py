@@ -60,8 +60,12 @@ def told(spec: HostSpec, loader: Loader) -> HostSpec:
 
 
 def _host(spec: HostSpec, port: int) -> dict[str, Any]:
+    """Hostname and port are as the host before it sees them, where one is named to jump through."""
     fields: dict[str, Any] = {"hostname": "127.0.0.1", "port": port, "groups": list(spec.groups)}
-    return {**fields, "data": dict(spec.data)} if spec.data else fields
+    if spec.user != "root":
+        fields["username"] = spec.user
+    data = {**spec.data, **({"proxy_jump": spec.behind} if spec.behind else {})}
+    return {**fields, "data": data} if data else fields
 
 
 def _yaml(entries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -54,15 +54,16 @@ Fault = Literal[
     "image_read_only",
     "openwrt",
 ]
-Sudo = Literal["nopasswd", "password", "requiretty", "use_pty", "lecture", "none"]
+# Without `nopasswd` sudo asks for the password. `ticket`: having given it once counts for all logins of that user.
+Sudo = Literal["nopasswd", "password", "requiretty", "use_pty", "lecture", "ticket", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     """A user besides root: `keys` are public key lines; None lets in the lab's own key.
 
-    `sudo` and `doas` say what the user may become root with; `password` is for the login (where the host takes
-    passwords) and for sudo and doas alike.
+    `sudo` and `doas` say what the user may become root with; `password` is for the login (a host whose users have
+    one takes passwords, keyboard-interactive too) and for sudo and doas alike.
     """
 
     name: str
@@ -72,8 +73,9 @@ class Login:
     sudo: tuple[Sudo, ...] = ("none",)
     doas: Literal["none", "nopass", "password"] = "none"
 
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_OWN_FOLDERS = ("/etc/", "/run/", "/var/lib/", "/root/", "/usr/lib/sysctl.d/", "/usr/local/lib/sysctl.d/")
+_OWN_FOLDERS = ("/etc/", "/run/", "/home/", "/var/lib/", "/root/", "/usr/lib/sysctl.d/", "/usr/local/lib/sysctl.d/")
 MAX_INTERFACES = 4000
 
 
@@ -82,9 +84,10 @@ class HostSpec:
     """One host: `values` are set once, before the loader's first run; `absent` keys have no file at all.
 
     `loader` None means the first that this machine has a program for. `refuse` closes the port; `hang` accepts
-    connections and is silent. `files` are written before the first boot, those below /run at every boot. `logins`
-    are users besides root; `user` is the one that the inventory names. `behind` names the lab host that is the only
-    way in: the port is open in its network alone. `sshd` are further lines of sshd_config, the first to be read.
+    connections and is silent. `files` are written before the first boot, those below /run and /home at every boot.
+    `logins` are users besides root; `user` is the one that the inventory names. `behind` names the lab host that is
+    the only way in: the port is open in its network alone. `sshd` are further lines of sshd_config, the first to be
+    read.
     """
 
     name: str

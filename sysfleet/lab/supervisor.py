@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from sysfleet.errors import FleetError, SetupError, UsageError
-from sysfleet.lab import etc, loaders, standin, state
+from sysfleet.lab import etc, loaders, logins, privilege, standin, state
 from sysfleet.lab.banners import await_banners
 from sysfleet.lab.keys import KeyPair, make_keys
 from sysfleet.lab.plan import HostPlan
@@ -64,6 +64,8 @@ class Supervisor:
             raise UsageError(f"{spec.name}: this machine has no program to be the loader {plan.loader}")
         if setting.mode == "folder":
             standin.check(spec)
+        logins.check_setting(spec, setting.mode, setting.backend)
+        privilege.check_machine(spec)
         for folder in (plan.store, plan.mount_point):
             folder.mkdir(parents=True)
         etc.write_host_files(plan.store, spec, plan.loader, key.private.encode(), client.public)
