@@ -12,6 +12,7 @@ from sysfleet.settings.records import (
     Store,
     identity_paths,
     known_hosts_paths,
+    project_known_hosts,
 )
 from sysfleet.settings.reference import Row, as_toml, describe, sample_text
 
@@ -32,5 +33,6 @@ __all__ = [
     "known_hosts_paths",
     "override",
     "parse",
+    "project_known_hosts",
     "sample_text",
 ]

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
+PROJECT_KNOWN_HOSTS = "known_hosts"  # in the project folder
 
 Connection = Literal["paramiko", "netmiko", "openssh"]
 
@@ -52,7 +53,8 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
     known_hosts: Annotated[
         tuple[_Text, ...],
         _setting(
-            "files of host keys; empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts, where present",
+            "files of host keys; empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts, where present;"
+            " known_hosts in the project folder is read as well",
             kind="a list of paths",
         ),
     ] = ()
@@ -147,11 +149,16 @@ def identity_paths(ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Pat
 
 
 def known_hosts_paths(ssh: Ssh, *, home: Path, project: Path, exists: Callable[[Path], bool]) -> tuple[Path, ...]:
-    """The files of host keys: those set, relative to the project, else the usual ones that exist."""
-    if ssh.known_hosts:
-        return tuple(_resolved(name, home, project) for name in ssh.known_hosts)
+    """The files of host keys: those set, relative to the project, else the usual ones; then the project's own."""
     usual = (home / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
-    return tuple(path for path in usual if exists(path))
+    found = [_resolved(name, home, project) for name in ssh.known_hosts] or [path for path in usual if exists(path)]
+    own = project_known_hosts(project)
+    return (*found, own) if own not in found and exists(own) else tuple(found)
+
+
+def project_known_hosts(project: Path) -> Path:
+    """The project's own file of host keys, which learned ones are written to; it need not be there."""
+    return project / PROJECT_KNOWN_HOSTS
 
 
 def _resolved(name: str, home: Path, project: Path) -> Path:
