@@ -14,14 +14,19 @@ from sysfleet.lab.supervised import SupervisedHost
 _CONNECT_TIMEOUT_S = 5.0
 
 
-def await_banners(hosts: Iterable[SupervisedHost], deadline: float) -> None:
-    """Wait until every host that is to answer has said that it speaks SSH; SetupError where one does not."""
+def await_banners(ways: Iterable[tuple[SupervisedHost, socket.socket]], deadline: float) -> None:
+    """Wait until every host that is to answer has said that it speaks SSH; SetupError where one does not.
+
+    A way is a host and a socket of the network that its port is open in.
+    """
     with selectors.DefaultSelector() as selector, ExitStack() as connections:
         waiting: dict[str, SupervisedHost] = {}
-        for host in hosts:
+        for host, connection in ways:
+            connections.enter_context(connection)
             if not (host.plan.spec.refuse or host.plan.spec.hang) and host.channel is not None:
-                connection = socket.create_connection(("127.0.0.1", host.port), _CONNECT_TIMEOUT_S)
-                selector.register(connections.enter_context(connection), selectors.EVENT_READ, host)
+                connection.settimeout(_CONNECT_TIMEOUT_S)
+                connection.connect(("127.0.0.1", host.port))
+                selector.register(connection, selectors.EVENT_READ, host)
                 selector.register(host.channel, selectors.EVENT_READ, host)
                 waiting[host.plan.spec.name] = host
         while waiting:

@@ -11,7 +11,7 @@ from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
 
 from sysfleet.errors import SetupError, UsageError
-from sysfleet.lab import launch, logins, project, state
+from sysfleet.lab import bastion, launch, logins, project, state
 from sysfleet.lab.labhost import HostStatus, LabHost
 from sysfleet.lab.processes import Process
 from sysfleet.lab.spec import Backend, HostSpec, Mode, check_specs
@@ -53,6 +53,7 @@ class Lab:
         specs = standard_hosts(hosts) if isinstance(hosts, int) else list(hosts)
         check_specs(specs)
         logins.check(specs)
+        bastion.check(specs)
         folder = folder.absolute()
         launch.claim(folder)
         request = {

@@ -10,18 +10,15 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Never
 
-from sysfleet.lab import linux, loaders, logins, namespaces, network, openssh, probe, rootfs
+from sysfleet.lab import handing, linux, loaders, logins, namespaces, network, probe, rootfs
+from sysfleet.lab.service import Service
 from sysfleet.lab.spec import key_path
 from sysfleet.lab.start import ENVIRONMENT, Start
-
-_BACKLOG = 1024
 
 
 def run_keeper(start: Start) -> Never:
@@ -90,26 +87,26 @@ def _write_values(values: Mapping[str, str]) -> None:
 
 def _serve(start: Start) -> Never:
     """Answer connections and reap what ends, for ever; ends with the SSH server where that is one process."""
-    spec, listener = start.plan.spec, start.listener
-    server = -1
     with selectors.DefaultSelector() as selector:
         ended = _child_events()
         selector.register(ended, selectors.EVENT_READ)
-        if not spec.refuse:
-            listener.listen(_BACKLOG)
-            if not spec.hang and start.plan.backend == "asyncssh":
-                server = _fork_asyncssh_server(start)
-            elif not spec.hang:
-                listener.setblocking(False)
-                selector.register(listener, selectors.EVENT_READ)
+        selector.register(start.channel, selectors.EVENT_READ)
+        service = Service(start, selector)
+        service.open(start.listener)
         start.report(ready=True)
         while True:
             for event, _ in selector.select():
-                if event.fileobj is listener:
-                    openssh.serve_connection(listener, ENVIRONMENT)
-                else:
+                if event.fileobj is ended:
                     ended.recv(4096)
-                    _reap(server)
+                    _reap(service)
+                elif event.fileobj is start.channel:
+                    listeners = handing.receive(start.channel)
+                    for listener in listeners:
+                        service.move(listener)
+                    if not listeners:
+                        selector.unregister(start.channel)
+                else:
+                    service.answer()
 
 
 def _child_events() -> socket.socket:
@@ -122,25 +119,8 @@ def _child_events() -> socket.socket:
     return here
 
 
-def _reap(server: int) -> None:
+def _reap(service: Service) -> None:
     with suppress(ChildProcessError):
         while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-            if pid == server:
+            if pid in service.processes:
                 os._exit(1)
-
-
-def _fork_asyncssh_server(start: Start) -> int:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            from sysfleet.lab import asyncssh_server
-
-            signal.set_wakeup_fd(-1)
-            start.channel.close()
-            asyncssh_server.run(start.listener, Path("/"), {**ENVIRONMENT, "SHELL": start.plan.spec.shell})
-        except Exception:  # noqa: BLE001 - the boundary of a process
-            traceback.print_exc()
-            sys.stderr.flush()
-        finally:
-            os._exit(1)
-    return pid

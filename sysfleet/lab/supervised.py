@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from sysfleet.lab import folderhost, hostinit, namespaces
+from sysfleet.lab.handing import hand_over
 from sysfleet.lab.namespaces import IdMap
 from sysfleet.lab.plan import HostPlan
 from sysfleet.lab.processes import Process
@@ -42,7 +43,7 @@ class SupervisedHost:
 
     def __init__(self, plan: HostPlan, ids: IdMap | None, values: Mapping[str, bytes]) -> None:
         self.plan = plan
-        self.listener = loopback_socket()
+        self.listener = self._port_holder = loopback_socket()
         self.port: int = self.listener.getsockname()[1]
         self.channel: socket.socket | None = None
         self.state = "down"
@@ -88,6 +89,20 @@ class SupervisedHost:
                 os.kill(self._keeper, signal.SIGKILL)
             else:
                 channel.sendall(b"!")
+
+    def listen_at(self, listener: socket.socket) -> None:
+        """Have the same port, but on this unbound socket, of another network; from now on if the host is up."""
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        # The number stays taken on this machine, so that no two hosts of a lab have the same.
+        if self.listener is not self._port_holder:
+            self.listener.close()
+        self.listener = listener
+        if self.state == "up" and self.channel is not None:
+            if not self.plan.spec.refuse:
+                # Before the host knows of it, so that nobody is refused meanwhile.
+                listener.listen()
+            hand_over(self.channel, [listener])
 
     def receive(self) -> None:
         """Take in what the host has said so far; notices when all its processes have ended."""

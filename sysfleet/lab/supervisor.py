@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from sysfleet.errors import FleetError, SetupError, UsageError
-from sysfleet.lab import etc, loaders, logins, privilege, standin, state
+from sysfleet.lab import bastion, etc, loaders, logins, privilege, standin, state
 from sysfleet.lab.banners import await_banners
 from sysfleet.lab.keys import KeyPair, make_keys
 from sysfleet.lab.plan import HostPlan
@@ -73,10 +73,16 @@ class Supervisor:
 
     def boot(self, names: Iterable[str]) -> None:
         """Start these hosts together and wait until they answer; SetupError where one does not."""
-        hosts = [self._hosts[name] for name in names]
+        deadline = time.monotonic() + _BOOT_TIMEOUT_S
+        for hosts in bastion.in_order([self._hosts[name] for name in names]):
+            self._boot_together(hosts, deadline)
+            for host in hosts:
+                bastion.open_behind(host, self._hosts.values())
+            await_banners(bastion.ways_to(hosts, self._hosts), deadline)
+
+    def _boot_together(self, hosts: list[SupervisedHost], deadline: float) -> None:
         for host in hosts:
             host.start()
-        deadline = time.monotonic() + _BOOT_TIMEOUT_S
         with selectors.DefaultSelector() as selector:
             for host in hosts:
                 if host.channel is not None:
@@ -90,7 +96,6 @@ class Supervisor:
         for host in hosts:
             if host.state != "up":
                 raise SetupError(f"lab host {host.plan.spec.name} does not come up: {host.error or host.state}")
-        await_banners(hosts, deadline)
 
     def serve(self, lifeline: int | None) -> None:
         """Answer until told to end, by request, signal, or the end of the process that holds the lifeline."""
