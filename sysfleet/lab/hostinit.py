@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Never
 
-from sysfleet.lab import handing, linux, loaders, logins, namespaces, network, probe, rootfs
+from sysfleet.lab import handing, linux, loaders, logins, namespaces, network, privilege, probe, rootfs
+from sysfleet.lab.faults import disk, keys, owners, way
 from sysfleet.lab.service import Service
 from sysfleet.lab.spec import key_path
 from sysfleet.lab.start import ENVIRONMENT, Start
@@ -27,6 +28,8 @@ def run_keeper(start: Start) -> Never:
     try:
         linux.die_with_parent()
         start.leave_supervisor()
+        # Held until this process ends: only here can a socket still reach the port.
+        _held = way.fill(start.listener) if "black_hole" in start.plan.spec.faults else []
         namespaces.enter_user_namespace()
         start.report(wants="ids")
         # The supervisor answers once the id maps are written; it ends, we end.
@@ -60,6 +63,7 @@ def _run_init(start: Start, wire: namespaces.Wire) -> Never:
 def _boot(start: Start, wire: namespaces.Wire) -> None:
     plan = start.plan
     rootfs.build(plan.mount_point, plan.store, plan.spec, plan.loader, start.boot_id)
+    privilege.show_programs(plan.mount_point, plan.spec)
     linux.change_root(plan.mount_point)
     socket.sethostname(plan.spec.name)
     logins.make_homes(plan.spec)
@@ -72,6 +76,9 @@ def _boot(start: Start, wire: namespaces.Wire) -> None:
         probe.prove_writes()
     if start.is_first:
         _write_values(plan.spec.values)
+    keys.spoil(plan.spec.faults)
+    disk.spoil(plan.spec.faults, lambda: start.asks("immutable"))
+    owners.seal(plan.spec.faults)
     if loaders.is_enabled(Path("/"), plan.loader) and loaders.has_work(Path("/")):
         # A real loader's complaints are a host's own affair: they are in its log.
         subprocess.run(loaders.boot_command(plan.loader), env=ENVIRONMENT, check=False)

@@ -79,9 +79,11 @@ def _mount(source: str, target: Path, kind: str | None, flags: int, options: str
     _checked(result, f"mount {kind or source} on {target}")
 
 
-def mount_fresh(kind: str, target: Path, options: str = "", *, read_only: bool = False) -> None:
-    """Mount a file system of its own, without set-user-id programs and devices."""
-    flags = _MS_NOSUID | _MS_NODEV | (_MS_NOEXEC if kind in {"proc", "sysfs"} else 0)
+def mount_fresh(
+    kind: str, target: Path, options: str = "", *, read_only: bool = False, set_user_id: bool = False
+) -> None:
+    """Mount a file system of its own, without devices and, unless asked for, set-user-id programs."""
+    flags = (0 if set_user_id else _MS_NOSUID) | _MS_NODEV | (_MS_NOEXEC if kind in {"proc", "sysfs"} else 0)
     _mount(kind, target, kind, flags | (_MS_RDONLY if read_only else 0), options)
 
 
@@ -94,16 +96,17 @@ def bind(source: Path, target: Path, *, read_only: bool | None = None) -> None:
     """Show `source`, with all that is mounted below it, at `target` too; writable as it was unless told."""
     _mount(str(source), target, None, _MS_BIND | _MS_REC)
     if read_only is not None:
-        _remount(target, read_only=read_only)
+        remount(target, read_only=read_only)
 
 
 def make_read_only_below(top: Path) -> None:
     """Make every mount below `top` read-only, `top` itself only if that is the root."""
     for mount_point in _mounts_below(top):
-        _remount(mount_point, read_only=True)
+        remount(mount_point, read_only=True)
 
 
-def _remount(target: Path, *, read_only: bool) -> None:
+def remount(target: Path, *, read_only: bool) -> None:
+    """Let nobody write through this one mount, or let them, as far as its file system does."""
     # What a more privileged namespace has locked must be asked for again, or the kernel refuses.
     kept = os.statvfs(target).f_flag & (_MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     _mount("none", target, None, _MS_REMOUNT | _MS_BIND | kept | (_MS_RDONLY if read_only else 0))

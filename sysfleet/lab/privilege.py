@@ -1,6 +1,6 @@
 """What the users of a lab host may become root with: sudoers(5), doas.conf(5), and PAM for both and for sshd.
 
-Gives the files' texts; that the real sudo and doas work is a matter of who runs the lab.
+Gives the files' texts, and sees to it that the real sudo and doas are what their set-user-id bit says.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sysfleet.errors import SetupError
+from sysfleet.lab import linux
 from sysfleet.lab.spec import HostSpec, Login
 
 # Files that their programs take from root alone, with the mode that they want.
 MODES = {"etc/sudoers": 0o440, "etc/doas.conf": 0o600}
+
+# Where a host has its own set-user-id programs, if it needs them, and what else of sudo's has to be root's.
+_OWN = "run/privilege"
+_PLUGINS = (Path("/usr/libexec/sudo/sudoers.so"), Path("/usr/lib/sudo/sudoers.so"))
 
 # No pause after a wrong password: a lab is not attacked.
 _PAM = """\
@@ -43,14 +48,38 @@ _DEFAULTS = {
 def check_machine(spec: HostSpec) -> None:
     """Raise SetupError where a user is to have sudo or doas and this machine's cannot work in a lab."""
     for program in _wanted(spec):
-        path = shutil.which(program, path="/usr/local/bin:/usr/bin:/bin")
+        path = _path(program)
         if path is None:
             raise SetupError(f"{spec.name}: this machine has no {program}")
-        # What is set-user-id to a user that a host does not know is not so in the host.
-        if os.geteuid() != 0:
-            raise SetupError(f"{program} in a lab needs the machine's root")
-        if os.statvfs(path).f_flag & os.ST_NOSUID:
-            raise SetupError(f"{program} in a lab needs a {Path(path).parent} that is not mounted nosuid")
+        if os.geteuid() == 0 and os.statvfs(path).f_flag & os.ST_NOSUID:
+            raise SetupError(f"{program} is refused here: {path.parent} is mounted nosuid")
+        if not os.access(path, os.R_OK):
+            raise SetupError(f"{program} is refused here: only root may copy {path}")
+
+
+def show_programs(new_root: Path, spec: HostSpec) -> None:
+    """Below `new_root`, before it becomes the root: make sudo and doas work where their owner is nobody in the host.
+
+    That is so where somebody else than root runs the lab. What the host's own root owns is set-user-id to that, and
+    in the host alone: the copies are on a file system that belongs to its namespaces.
+    """
+    paths = [path for program in _wanted(spec) if (path := _path(program)) is not None]
+    if not any(path.stat().st_uid for path in paths):
+        return
+    own = new_root / _OWN
+    own.mkdir()
+    linux.mount_fresh("tmpfs", own, "mode=755,size=16m", set_user_id=True)
+    for path in [*paths, *_PLUGINS]:
+        if path.exists():
+            copy = own / path.name
+            shutil.copyfile(path, copy)
+            copy.chmod(0o4755 if path in paths else 0o644)
+            linux.bind(copy, new_root / path.relative_to("/"))
+
+
+def _path(program: str) -> Path | None:
+    found = shutil.which(program, path="/usr/local/bin:/usr/bin:/bin")
+    return Path(found).resolve() if found else None
 
 
 def _wanted(spec: HostSpec) -> Iterator[str]:
