@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -37,6 +38,16 @@ class Terminal:
     def tell(self, text: str) -> None:
         """Write a warning, an error or a question to standard error."""
         self._write(self.stderr, text)
+
+    def input_bytes(self, limit: int) -> bytes:
+        """All of standard input as bytes; OSError where there is more than `limit`."""
+        raw = getattr(self.stdin, "buffer", None)
+        content: bytes = (
+            self.stdin.read(limit + 1).encode("utf-8", "surrogateescape") if raw is None else raw.read(limit + 1)
+        )
+        if len(content) > limit:
+            raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
+        return content
 
     def colour(self, stream: TextIO) -> bool:
         """Whether to colour what goes there: the flag, else NO_COLOR, CLICOLOR_FORCE, else the stream."""

@@ -27,7 +27,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """The facts about one key; in an interface family the interface is `*`.
 
     `minimum` and `maximum` are what a sane value keeps to, `kernel_minimum` and `kernel_maximum` what the
-    kernel enforces. `one_way_values` and `destructive_values`: the values at which it is so; none means any.
+    kernel enforces. `one_way_values`, `destructive_values` and `cuts_ssh_values`: the values at which it is so;
+    none means any.
     """
 
     pattern: Key
@@ -46,6 +47,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     destructive: bool = False
     destructive_values: tuple[str, ...] = ()
     cuts_ssh: CutsSsh = "no"
+    cuts_ssh_values: tuple[str, ...] = ()
     since: str | None = None
     gone: bool = False
     module: str | None = None
@@ -86,6 +88,14 @@ def is_destructive(key: Key, value: str) -> bool:
     if known is None or not known.destructive:
         return False
     return not known.destructive_values or value in known.destructive_values
+
+
+def cuts_ssh(key: Key, value: str) -> bool:
+    """Whether writing this value can cut an SSH connection, now or later."""
+    known = lookup(key)
+    if known is None or known.cuts_ssh == "no":
+        return False
+    return not known.cuts_ssh_values or value in known.cuts_ssh_values
 
 
 _ALL_FORWARDING = Key("net.ipv4.conf.all.forwarding")

@@ -28,7 +28,7 @@ _EARLY = frozenset({"disable_ipv6", "nf_conntrack_buckets"})
 _LATE = frozenset({"tcp_allowed_congestion_control", "overcommit_memory", "panic_on_oops", "panic_on_warn"})
 
 # (upper, lower): lower <= upper is enforced at every step, by which number of the value.
-_LIMITS: tuple[tuple[Key, Key], ...] = (
+LIMITS: tuple[tuple[Key, Key], ...] = (
     (Key("net.ipv4.ipfrag_high_thresh"), Key("net.ipv4.ipfrag_low_thresh")),
     (Key("net.ipv6.ip6frag_high_thresh"), Key("net.ipv6.ip6frag_low_thresh")),
     (Key("net.ipv4.ip_local_port_range"), Key("net.ipv4.ip_unprivileged_port_start")),
@@ -81,7 +81,7 @@ def canonical_order(items: Sequence[tuple[Key, str]], running: Mapping[Key, str]
     """
     ordered = sorted(items, key=lambda item: place(item[0]))
     wanted = dict(ordered)
-    for upper, lower in _LIMITS:
+    for upper, lower in LIMITS:
         if upper in wanted and lower in wanted:
             _put_first(ordered, *_limit_order(upper, lower, wanted, running))
     return ordered
