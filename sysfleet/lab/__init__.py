@@ -3,9 +3,11 @@
 Stands beside the rest of sysfleet: it knows errors only, and how sysfleet reads a host only from the outside.
 """
 
+from sysfleet.lab.faults.hosts import faulty_hosts
+from sysfleet.lab.faults.names import Fault
 from sysfleet.lab.handle import Lab
 from sysfleet.lab.labhost import HostStatus, LabHost
-from sysfleet.lab.spec import Backend, Fault, HostSpec, Loader, Login, Mode
+from sysfleet.lab.spec import Backend, HostSpec, Loader, Login, Mode
 from sysfleet.lab.standard import mixed_hosts, standard_hosts
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Loader",
     "Login",
     "Mode",
+    "faulty_hosts",
     "mixed_hosts",
     "standard_hosts",
 ]

@@ -92,7 +92,8 @@ class _Server:
         """Start the shell; our ends of its standard streams and its number."""
         shell = self._environment["SHELL"]
         words = [shell, "-c", command] if command is not None else [f"-{Path(shell).name}"]
-        environment = {**self._environment, "SSH_CONNECTION": f"{peer[0]} {peer[1]} 127.0.0.1 22"}
+        connection = {"SSH_CONNECTION": f"{peer[0]} {peer[1]} 127.0.0.1 22", "SSH_CLIENT": f"{peer[0]} {peer[1]} 22"}
+        environment = {**self._environment, **connection}
         stdin, to_stdin = os.pipe()
         from_stdout, stdout = os.pipe()
         from_stderr, stderr = os.pipe()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 
 from sysfleet.errors import SetupError
+from sysfleet.lab.faults.names import is_silent
 from sysfleet.lab.supervised import SupervisedHost
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -23,7 +24,8 @@ def await_banners(ways: Iterable[tuple[SupervisedHost, socket.socket]], deadline
         waiting: dict[str, SupervisedHost] = {}
         for host, connection in ways:
             connections.enter_context(connection)
-            if not (host.plan.spec.refuse or host.plan.spec.hang) and host.channel is not None:
+            spec = host.plan.spec
+            if not (spec.refuse or spec.hang or is_silent(spec.faults)) and host.channel is not None:
                 connection.settimeout(_CONNECT_TIMEOUT_S)
                 connection.connect(("127.0.0.1", host.port))
                 selector.register(connection, selectors.EVENT_READ, host)

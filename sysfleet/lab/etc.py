@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sysfleet.lab import loaders, logins, privilege
+from sysfleet.lab.faults import files, shell
 from sysfleet.lab.spec import HostSpec, Loader
 
 AUTHORIZED_KEYS = "etc/ssh/authorized_keys.d/root"
@@ -74,7 +75,9 @@ def write_host_files(root: Path, spec: HostSpec, loader: Loader, host_key: bytes
     for number in range(1, spec.drop_ins + 1):
         text = f"# Site setting {number}.\nnet.ipv4.tcp_keepalive_intvl = 75\n"
         (root / f"etc/sysctl.d/50-site-{number:04}.conf").write_text(text, encoding="utf-8")
+    files.write(root, spec.faults, authorized_keys=AUTHORIZED_KEYS, sshd_config=SSHD_CONFIG)
     write_added_files(root, spec, at_boot=False)
+    files.link_folder(root, spec.faults)
 
 
 def write_added_files(root: Path, spec: HostSpec, *, at_boot: bool) -> None:
@@ -92,7 +95,7 @@ def write_added_files(root: Path, spec: HostSpec, *, at_boot: bool) -> None:
 def _texts(spec: HostSpec, loader: Loader) -> dict[str, str]:
     short, name, version = _OS_RELEASE[loader]
     return {
-        "etc/passwd": f"root:x:0:0:root:/root:{logins.shell(spec.shell)}\n"
+        "etc/passwd": f"root:x:0:0:root:/root:{shell.login_shell(logins.shell(spec.shell), spec.faults)}\n"
         "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
         f"{logins.passwd_lines(spec)}",

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Never
 
 from sysfleet.lab import linux, loaders, processes, standin
+from sysfleet.lab.faults import way
 from sysfleet.lab.start import Start, stand_in_environment
 
 _BACKLOG = 1024
@@ -59,10 +60,12 @@ def _serve(start: Start) -> None:
     from sysfleet.lab import asyncssh_server
 
     spec = start.plan.spec
-    if not spec.refuse:
+    is_hole = "black_hole" in spec.faults
+    _held = way.fill(start.listener) if is_hole else []
+    if not spec.refuse and not is_hole:
         start.listener.listen(_BACKLOG)
     start.report(pid=os.getpid(), ready=True)
-    if spec.refuse or spec.hang:
+    if spec.refuse or spec.hang or is_hole:
         while True:
             signal.pause()
     asyncssh_server.run(start.listener, start.plan.store, stand_in_environment(start.plan.store, spec.shell))

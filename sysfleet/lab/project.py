@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sysfleet.lab import state
+from sysfleet.lab.faults.known_hosts import known_hosts_line
 from sysfleet.lab.spec import HostSpec, Loader
 
 KNOWN_HOSTS = "known_hosts"
@@ -42,7 +43,7 @@ def write_project(
         "inventory/defaults.yaml": "username: root\n",
         "inventory/groups.yaml": _yaml({group: {"data": fields} for group, fields in sorted(data.items())}),
         "inventory/hosts.yaml": _yaml({spec.name: _host(spec, port) for spec, port, _ in hosts}),
-        KNOWN_HOSTS: "".join(f"[127.0.0.1]:{port} {key}\n" for _, port, key in hosts),
+        KNOWN_HOSTS: "".join(known_hosts_line(port, key, spec.faults) for spec, port, key in hosts),
         "sysfleet.toml": _SETTINGS,
     }
     for name, text in files.items():

@@ -6,13 +6,13 @@ from there: besides `net.*` and what is namespaced of `kernel.*`, /proc/sys is r
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from sysfleet.lab import etc, linux, loaders
+from sysfleet.lab import etc, linux, loaders, logins, overlay
+from sysfleet.lab.faults import owners, programs, shell
 from sysfleet.lab.spec import HostSpec, Loader, key_path
 
 _PROGRAMS = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu")
@@ -57,6 +57,9 @@ def build(new_root: Path, store: Path, spec: HostSpec, loader: Loader, boot_id: 
     with suppress(OSError):
         linux.mount_fresh("sysfs", new_root / "sys", read_only=True)
     loaders.declare_running(new_root, loader)
+    programs.cover_programs(new_root, spec.faults)
+    shell.install(new_root, logins.shell(spec.shell), spec.faults)
+    owners.show(new_root, spec.faults)
     etc.write_added_files(new_root, spec, at_boot=True)
 
 
@@ -77,7 +80,7 @@ def _show_lasting(new_root: Path, store: Path) -> None:
         if not target.is_dir():
             if not any(source.iterdir()):
                 continue
-            _add_entry(target)
+            overlay.add_entry(target)
         linux.bind(source, target, read_only=False)
     for name in (etc.SHARED_FOLDER, etc.SHARED_FILE):
         if (Path("/") / name).exists():
@@ -131,38 +134,4 @@ def leave_out_keys(keys: Iterable[str]) -> None:
     # A folder is covered before what lies in it.
     for folder in sorted(by_folder):
         if folder.is_dir():
-            _cover(folder, without=by_folder[folder])
-
-
-def _add_entry(folder: Path) -> None:
-    """Make a folder where the machine's read-only one has none."""
-    parent = folder.parent
-    if not parent.is_dir():
-        _add_entry(parent)
-    _cover(parent, with_folder=folder.name)
-
-
-def _cover(folder: Path, *, without: Iterable[str] = (), with_folder: str | None = None) -> None:
-    """Put a folder of the same entries over this one, some left out or one added."""
-    names = {entry.name for entry in folder.iterdir()} - set(without)
-    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    try:
-        below = Path(f"/proc/self/fd/{handle}")
-        linux.mount_fresh("tmpfs", folder, "mode=755")
-        for name in names:
-            _show_again(below / name, folder / name)
-    finally:
-        os.close(handle)
-    if with_folder is not None:
-        (folder / with_folder).mkdir()
-
-
-def _show_again(source: Path, target: Path) -> None:
-    if source.is_symlink():
-        target.symlink_to(source.readlink())
-        return
-    if source.is_dir():
-        target.mkdir()
-    else:
-        target.touch()
-    linux.bind(source, target)
+            overlay.cover(folder, without=by_folder[folder])

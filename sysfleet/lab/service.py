@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sysfleet.lab import listening, openssh
+from sysfleet.lab.faults import way
+from sysfleet.lab.faults.names import environment as session_environment
+from sysfleet.lab.faults.shell import login_shell
 from sysfleet.lab.start import ENVIRONMENT, Start
 
 BACKLOG = 1024
@@ -39,11 +42,13 @@ class Service:
     def open(self, listener: socket.socket) -> None:
         """Answer on this socket."""
         self._listener = listener
-        if self._spec.refuse:
+        # A black hole listens already.
+        if self._spec.refuse or "black_hole" in self._spec.faults:
             return
         listener.listen(BACKLOG)
         if self._spec.hang:
             return
+        self._listener = listener = way.server_side(listener, self._spec.faults)
         if self._start.plan.backend == "asyncssh":
             self._fork(self._run_asyncssh_server)
         elif self._has_listening_sshd():
@@ -69,7 +74,9 @@ class Service:
     def _run_asyncssh_server(self) -> None:
         from sysfleet.lab import asyncssh_server
 
-        asyncssh_server.run(self._listener, Path("/"), {**ENVIRONMENT, "SHELL": self._spec.shell})
+        shell = login_shell(self._spec.shell, self._spec.faults)
+        environment = {**ENVIRONMENT, **session_environment(self._spec.faults), "SHELL": shell}
+        asyncssh_server.run(self._listener, Path("/"), environment)
 
     def _fork(self, run: Callable[[], None]) -> int:
         """A process of its own that does this for ever; its end is the host's."""

@@ -7,54 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from sysfleet.errors import UsageError
+from sysfleet.lab.faults.names import OF_ROOT_S_SHELL, WAY, Fault, clash
 
 Loader = Literal["systemd", "procps", "alpine", "openrc", "none"]
 Backend = Literal["openssh", "asyncssh"]
 Mode = Literal["namespaces", "folder"]
-
-# How a host misbehaves. Of the way to it: `black_hole` drops every SYN, `slow` sends a byte a second,
-# `drops_mid_read` and `drops_mid_write` cut the connection inside a program's output. Of its keys: `other_host_key`,
-# `no_known_key` and `revoked_key` are what the project's known_hosts says of it. Of what it says: `floods`,
-# `sends_binary`, `sends_escapes`, `sends_other_mark` and `endless_line`. Of its disk and kernel: the rest.
-Fault = Literal[
-    "black_hole",
-    "slow",
-    "drops_mid_read",
-    "drops_mid_write",
-    "other_host_key",
-    "no_known_key",
-    "revoked_key",
-    "login_refused",
-    "floods",
-    "sends_binary",
-    "sends_escapes",
-    "sends_other_mark",
-    "endless_line",
-    "etc_read_only",
-    "disk_full",
-    "sysctl_d_is_link",
-    "file_immutable",
-    "file_of_others",
-    "proc_sys_read_only",
-    "key_read_only",
-    "key_unreadable",
-    "no_flock",
-    "plain_sync",
-    "no_mktemp",
-    "busybox_only",
-    "noisy_start_files",
-    "start_file_set_e",
-    "foreign_locale",
-    "no_path",
-    "nixos",
-    "talos",
-    "image_read_only",
-    "openwrt",
-]
-# Without `nopasswd` sudo asks for the password. `ticket`: having given it once counts for all logins of that user.
 Sudo = Literal["nopasswd", "password", "requiretty", "use_pty", "lecture", "ticket", "none"]
 
 
@@ -145,6 +105,22 @@ def check_specs(specs: Sequence[HostSpec]) -> None:
             _check_path(spec.name, path)
         for key in (*spec.values, *spec.absent):
             key_path(key)
+        _check_faults(spec)
+
+
+def _check_faults(spec: HostSpec) -> None:
+    unknown = sorted(set(spec.faults) - set(get_args(Fault)))
+    if unknown:
+        raise UsageError(f"{spec.name}: {unknown[0]} is no fault of a lab host", hint=", ".join(get_args(Fault)))
+    if found := clash(spec.faults):
+        raise UsageError(f"{spec.name}: the faults {' and '.join(found)} do not go together")
+    for fault in spec.faults:
+        if fault in WAY and (spec.refuse or spec.hang or spec.behind is not None):
+            raise UsageError(f"{spec.name}: the fault {fault} needs a port that is this machine's and answers")
+        if fault == "drops_mid_read" and spec.sshd:
+            raise UsageError(f"{spec.name}: the fault {fault} and lines of sshd_config do not go together")
+        if fault in OF_ROOT_S_SHELL and spec.user != "root":
+            raise UsageError(f"{spec.name}: the fault {fault} is of root's login shell, and the user is {spec.user}")
 
 
 def _check_path(name: str, path: str) -> None:

@@ -49,6 +49,11 @@ class Start:
         """Tell the supervisor something."""
         self.channel.sendall(json.dumps(fields).encode() + b"\n")
 
+    def asks(self, what: str) -> bool:
+        """Have the supervisor do what this host cannot do itself; whether it could."""
+        self.report(asks=what)
+        return self.channel.recv(1) == b"!"
+
     def report_failure(self, error: Exception) -> None:
         """Tell the supervisor and the host's log what went wrong."""
         traceback.print_exception(error)

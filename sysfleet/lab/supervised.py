@@ -12,10 +12,12 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from sysfleet.lab import folderhost, hostinit, namespaces
+from sysfleet.lab.faults.disk import make_immutable
 from sysfleet.lab.handing import hand_over
 from sysfleet.lab.namespaces import IdMap
 from sysfleet.lab.plan import HostPlan
@@ -129,6 +131,9 @@ class SupervisedHost:
             self.process = Process.of(message["pid"])
         if "error" in message:
             self.error = self.error or message["error"]
+        if "asks" in self.told and self.process is not None and self.channel is not None:
+            del self.told["asks"]
+            self.channel.sendall(b"!" if make_immutable(Path(f"/proc/{self.process.pid}/root")) else b"?")
         if message.get("ready"):
             self.state = "up"
 

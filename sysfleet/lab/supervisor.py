@@ -20,6 +20,7 @@ from typing import Any
 from sysfleet.errors import FleetError, SetupError, UsageError
 from sysfleet.lab import bastion, etc, loaders, logins, privilege, standin, state
 from sysfleet.lab.banners import await_banners
+from sysfleet.lab.faults.setting import check_setting as check_faults
 from sysfleet.lab.keys import KeyPair, make_keys
 from sysfleet.lab.plan import HostPlan
 from sysfleet.lab.processes import Process
@@ -64,6 +65,7 @@ class Supervisor:
             raise UsageError(f"{spec.name}: this machine has no program to be the loader {plan.loader}")
         if setting.mode == "folder":
             standin.check(spec)
+        check_faults(spec, setting.mode)
         logins.check_setting(spec, setting.mode, setting.backend)
         privilege.check_machine(spec)
         for folder in (plan.store, plan.mount_point):
