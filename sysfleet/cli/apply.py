@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from sysfleet.cli.command import Command
+from sysfleet.cli.learning import add_refusal, refuse
 from sysfleet.cli.options import add_risks, add_run
 from sysfleet.cli.terminal import Terminal, is_terminal
 from sysfleet.errors import ExitCode, UsageError, worst
@@ -21,6 +22,7 @@ def declare(parser: ArgumentParser) -> None:
     """The options of a run, what is allowed, and `--yes`."""
     add_run(parser)
     add_risks(parser)
+    add_refusal(parser)
     parser.add_argument(
         "--yes", action="store_true", help="change without asking, in one pass over the hosts (default: ask)"
     )
@@ -28,6 +30,7 @@ def declare(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, terminal: Terminal) -> ExitCode:
     """The table of what was changed; 1 where the person declined."""
+    refuse(options)
     if not options.yes and not is_terminal(terminal.stdin):
         raise UsageError("apply asks before it changes, and there is no terminal to ask", hint="--yes does not ask")
     from sysfleet.cli.progress import Telling

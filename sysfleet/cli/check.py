@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from sysfleet.cli.command import Command
+from sysfleet.cli.learning import add_learning, learn
 from sysfleet.cli.options import add_run
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
+
+
+def declare(parser: ArgumentParser) -> None:
+    """The options of a run, and learning."""
+    add_run(parser)
+    add_learning(parser)
 
 
 def run(options: Namespace, terminal: Terminal) -> ExitCode:
@@ -18,15 +25,16 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     from sysfleet.report.detail import detail
 
     telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
-    report = open_fleet(options, terminal, telling).check(options.limit)
-    return show_report(report, options, terminal, detail)
+    fleet = open_fleet(options, terminal, telling)
+    learn(options, terminal, fleet)
+    return show_report(fleet.check(options.limit), options, terminal, detail)
 
 
 COMMAND = Command(
     name="check",
     summary="read and compare: the table",
     examples=("sysfleet check", "sysfleet check --limit 'role=web & !web9' --format json"),
-    declare=add_run,
+    declare=declare,
     run=run,
     codes=(
         ExitCode.OK,

@@ -7,15 +7,17 @@ from functools import partial
 
 from sysfleet.cli import check
 from sysfleet.cli.command import Command
+from sysfleet.cli.learning import add_learning, learn
 from sysfleet.cli.options import add_risks, add_run
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
 
 
 def declare(parser: ArgumentParser) -> None:
-    """The options of a run, and what is allowed."""
+    """The options of a run, what is allowed, and learning."""
     add_run(parser)
     add_risks(parser)
+    add_learning(parser)
 
 
 def run(options: Namespace, terminal: Terminal) -> ExitCode:
@@ -26,9 +28,10 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     from sysfleet.report.changes import changes
 
     telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
-    report = open_fleet(options, terminal, telling).plan(options.limit)
+    fleet = open_fleet(options, terminal, telling)
+    learn(options, terminal, fleet)
     below = partial(changes, colour=terminal.colour(terminal.stdout))
-    return show_report(report, options, terminal, below)
+    return show_report(fleet.plan(options.limit), options, terminal, below)
 
 
 COMMAND = Command(

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sysfleet.errors import HostError, SelectionError
+from sysfleet.fleet.learning import Agree, Learning
 from sysfleet.fleet.project import Project
 from sysfleet.fleet.run import Run
 from sysfleet.outcome import FleetReport, HostOutcome
 from sysfleet.planning.records import Options
+from sysfleet.remote.learn import NewKey
 from sysfleet.reporter import Reporter, Silent
 from sysfleet.settings import Settings
 from sysfleet.tasks.job import Command, Prepared
@@ -51,6 +53,18 @@ class Fleet:
     def plan(self, limit: str | None = None) -> FleetReport:
         """Read, compare, and work out every change."""
         return self._one_pass(Command.PLAN, limit)
+
+    def learn_host_keys(self, limit: str | None = None, agree: Agree | None = None) -> tuple[NewKey, ...]:
+        """Ask hosts that are unknown for their keys and write these to the project's `known_hosts`; gives what was new.
+
+        `agree` sees the keys and may say no; without it, calling this is the consent. A key that is another than the
+        known one is never learned. Hosts behind a bastion are asked once that is known.
+        """
+        names = [entry.name for entry in self.project.selected(limit)]
+        self.project.rendering.preflight(names)
+        learning = Learning(self.project, agree or (lambda _keys: True), self._reporter.note)
+        learning.learn(names)
+        return tuple(learning.learned)
 
     def apply(self, limit: str | None = None, approve: Approve | None = None) -> FleetReport:
         """Change what differs. With `approve`, read first, ask with the plan, then change over new connections."""

@@ -20,7 +20,7 @@ from sysfleet.remote.route import Asked, route
 from sysfleet.remote.target import Hop, Target
 from sysfleet.rendering import Templates
 from sysfleet.selection import select
-from sysfleet.settings import DEFAULT_FILE, Settings, identity_paths, known_hosts_paths, parse
+from sysfleet.settings import DEFAULT_FILE, Settings, identity_paths, known_hosts_paths, parse, project_known_hosts
 from sysfleet.tasks.render import Rendering
 
 
@@ -53,12 +53,20 @@ class Project:
         return [self.inventory.hosts[candidate.name] for candidate in chosen]
 
     @property
+    def known_hosts(self) -> Path:
+        """The project's own file of host keys, which learned ones go to; it need not be there."""
+        return project_known_hosts(self.folder)
+
+    @property
     def operator(self) -> str:
         """Who is at the keyboard, also behind sudo."""
         return self.environ.get("SUDO_USER") or self._user()
 
-    def shared(self) -> Shared:
-        """The keys, known hosts and limits of a run, read once; SetupError where they cannot be had."""
+    def shared(self, *, learning: bool = False) -> Shared:
+        """The keys, known hosts and limits of a run, read once; SetupError where they cannot be had.
+
+        While host keys are learned, the project's own file of them need not be there yet.
+        """
         ssh, privilege = self.settings.ssh, self.settings.privilege
         for name, value in (("[ssh] config", ssh.config), ("[store] url", self.settings.store.url)):
             if value is not None:
@@ -66,10 +74,11 @@ class Project:
         home = Path(self.environ.get("HOME") or "/")
         identities = identity_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
         known_hosts = known_hosts_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
+        unwritten = {self.known_hosts} if learning else set()
         passphrase, password = self._secret(ssh.passphrase_env), self._secret(ssh.password_env)
         privilege_password = self._secret(privilege.password_env)
         access = Access(
-            known_hosts=KnownHosts.load(known_hosts),
+            known_hosts=KnownHosts.load(path for path in known_hosts if path not in unwritten or path.exists()),
             identities=Identities.load(
                 identities,
                 passphrase=lambda _path: passphrase,
@@ -88,6 +97,10 @@ class Project:
         if kind not in CONNECTIONS:
             raise UsageError(f"connection {kind} is not there yet", hint='use connection = "paramiko"')
         return kind
+
+    def way(self, host: str) -> Target:
+        """The way to a host of the inventory; UsageError where its bastions lead nowhere."""
+        return self._target(self._asked(host) or Asked(host, host))
 
     def _target(self, asked: Asked) -> Target:
         user = self.settings.ssh.user or self._user()

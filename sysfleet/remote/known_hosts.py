@@ -20,7 +20,7 @@ from typing_extensions import override
 from sysfleet.errors import HostKeyRejected, SetupError
 from sysfleet.remote.evidence import clean
 
-_HINT_UNKNOWN = "prove the key another way, then add it to known_hosts"
+_HINT_UNKNOWN = "prove the key another way, then add it to known_hosts, which check --learn-host-keys does"
 _HINT_CHANGED = "somebody may be in between, or the host was set up anew: prove the key before you replace the line"
 
 
@@ -142,7 +142,7 @@ class KnownHosts:
 
     def lookup(self, name: str, port: int = 22) -> tuple[HostKey, ...]:
         """The keys that are trusted for the host, hashed lines only where no other line has any."""
-        return tuple(known.key for known in self._known(_spelled(name, port)))
+        return tuple(known.key for known in self._known(spelled_name(name, port)))
 
     def algorithms(self, name: str, port: int = 22) -> tuple[str, ...]:
         """The names of the algorithms to ask the host for: it is to show a known key, if it has one."""
@@ -153,12 +153,12 @@ class KnownHosts:
 
     def authorities(self, name: str, port: int = 22) -> tuple[HostKey, ...]:
         """The keys whose certificates are trusted for the host."""
-        spelled = _spelled(name, port)
+        spelled = spelled_name(name, port)
         return tuple(known.key for names, known in self._authorities if names.match(spelled))
 
     def check(self, name: str, port: int, key: HostKey) -> None:
         """Return if this very key is trusted for the host; else HostKeyRejected says what is known."""
-        spelled = _spelled(name, port)
+        spelled = spelled_name(name, port)
         self.check_revoked(name, port, key)
         known = self._known(spelled)
         if any(one.key == key for one in known):
@@ -181,7 +181,7 @@ class KnownHosts:
 
     def check_revoked(self, name: str, port: int, key: HostKey) -> None:
         """Raise HostKeyRejected if the key is revoked for the host."""
-        spelled = _spelled(name, port)
+        spelled = spelled_name(name, port)
         for names, known in self._revoked.get(key.blob, ()):
             if names.match(spelled):
                 raise HostKeyRejected(
@@ -237,7 +237,8 @@ def _compiled(name: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
-def _spelled(name: str, port: int) -> str:
+def spelled_name(name: str, port: int) -> str:
+    """The host as a line of known_hosts names it."""
     return name.lower() if port == 22 else f"[{name.lower()}]:{port}"
 
 

@@ -98,7 +98,7 @@ def _options() -> str:
     found: dict[tuple[str, str], list[str]] = {}
     for words, parser in [("", top_parser()), *((words, parser_of(command)) for words, command in commands())]:
         for action in parser._actions:
-            if action.option_strings and action.dest != "help":
+            if action.option_strings and action.dest != "help" and action.help != argparse.SUPPRESS:
                 found.setdefault((_spelled(action), action.help or ""), []).append(words)
     names = [words for words, _ in commands()]
     rows = ((f"`{spelled}`", about, _takers(taken, names)) for (spelled, about), taken in found.items())

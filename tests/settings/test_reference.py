@@ -72,7 +72,10 @@ def test_without_names_the_usual_files_that_exist_are_offered() -> None:
 
 def test_the_projects_own_file_of_host_keys_is_read_besides_and_once() -> None:
     own = Path("/srv/fleet/known_hosts")
-    where = {"home": Path("/home/ops"), "project": Path("/srv/fleet"), "exists": {own}.__contains__}
-    assert known_hosts_paths(Ssh(), **where) == (own,)
-    assert known_hosts_paths(Ssh(known_hosts=("~/known",)), **where) == (Path("/home/ops/known"), own)
-    assert known_hosts_paths(Ssh(known_hosts=("known_hosts", "/c")), **where) == (own, Path("/c"))
+
+    def paths(ssh: Ssh) -> tuple[Path, ...]:
+        return known_hosts_paths(ssh, home=Path("/home/ops"), project=Path("/srv/fleet"), exists=own.__eq__)
+
+    assert paths(Ssh()) == (own,)
+    assert paths(Ssh(known_hosts=("~/known",))) == (Path("/home/ops/known"), own)
+    assert paths(Ssh(known_hosts=("known_hosts", "/c"))) == (own, Path("/c"))
