@@ -77,9 +77,27 @@ def add_run(parser: ArgumentParser) -> None:
         metavar="S",
         help=f"seconds that one host may take (default: run.deadline_s of sysfleet.toml, else {DEADLINE_S})",
     )
+    add_passwords(parser)
     add_settings(parser)
     add_colour(parser)
     add_loudness(parser)
+
+
+def add_passwords(parser: ArgumentParser) -> None:
+    """`--ask-login-password`, `--ask-root-password` and `--ask-passphrase`."""
+    for flag, what in _ASKED.items():
+        # Not given is not False: sysfleet.toml may say true.
+        parser.add_argument(flag, action="store_true", default=None, help=f"ask on the terminal for {what}")
+
+
+_ASKED = {
+    "--ask-login-password": "the password of the logins, before the run"
+    " (default: ssh.password_prompt of sysfleet.toml, else off)",
+    "--ask-root-password": "the password that sudo or doas wants, before a run that may need root"
+    " (default: privilege.password_prompt of sysfleet.toml, else off)",
+    "--ask-passphrase": "the passphrase of each private key that is encrypted"
+    " (default: ssh.passphrase_prompt of sysfleet.toml, else off)",
+}
 
 
 def add_risks(parser: ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sysfleet.cli.prompts import ask
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import UsageError
 from sysfleet.reporter import Reporter, Silent
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from sysfleet.fleet import Fleet
     from sysfleet.settings import Settings
 
-_FLAGS = {"workers": "run.workers", "deadline": "run.deadline_s"}
+_FLAGS = {
+    "workers": "run.workers",
+    "deadline": "run.deadline_s",
+    "ask_login_password": "ssh.password_prompt",
+    "ask_root_password": "privilege.password_prompt",
+    "ask_passphrase": "ssh.passphrase_prompt",
+}
 
 
 def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None = None) -> Fleet:
@@ -32,6 +39,7 @@ def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None
             one_way=getattr(options, "allow_one_way", False),
             destructive=getattr(options, "allow_destructive", False),
         ),
+        ask=ask,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from sysfleet.cli.command import Command
-from sysfleet.cli.options import add_colour, add_project, add_settings
+from sysfleet.cli.options import add_colour, add_passwords, add_project, add_settings
 from sysfleet.cli.terminal import Terminal
 from sysfleet.errors import ExitCode
 
@@ -14,6 +14,7 @@ def declare(parser: ArgumentParser) -> None:
     """The host, and the project."""
     parser.add_argument("host", metavar="HOST", help="a host of the inventory")
     add_project(parser)
+    add_passwords(parser)
     add_settings(parser)
     add_colour(parser)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sysfleet.errors import HostError, SelectionError
 from sysfleet.fleet.learning import Agree, Learning
+from sysfleet.fleet.passwords import Ask
 from sysfleet.fleet.project import Project
 from sysfleet.fleet.run import Run
 from sysfleet.outcome import FleetReport, HostOutcome
@@ -40,9 +41,14 @@ class Fleet:
         environ: Mapping[str, str] | None = None,
         reporter: Reporter | None = None,
         risks: Risks = Risks(),
+        ask: Ask | None = None,
     ) -> None:
-        """Read a project folder; SetupError with every problem in it. Settings are those of its sysfleet.toml."""
-        self.project = Project.read(Path(folder), settings, environ=os.environ if environ is None else environ)
+        """Read a project folder; SetupError with every problem in it. Settings are those of its sysfleet.toml.
+
+        `ask` shows a person some words and gives back the password they type; without it there is nobody to ask.
+        """
+        environ = os.environ if environ is None else environ
+        self.project = Project.read(Path(folder), settings, environ=environ, ask=ask)
         self._reporter = reporter or Silent()
         self._risks = risks
 

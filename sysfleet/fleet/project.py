@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sysfleet.errors import InventoryError, UsageError
+from sysfleet.fleet.passwords import Ask, Source, Sources, children_environ
 from sysfleet.plugins.connections import CONNECTIONS, Shared
 from sysfleet.policy.entries import FleetInventory, HostEntry
 from sysfleet.policy.inventory import DEFAULTS_FILE, GROUPS_FILE, HOSTS_FILE, parse_inventory
@@ -32,20 +33,25 @@ class Project:
     settings: Settings
     inventory: FleetInventory
     rendering: Rendering
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
+    sources: Sources
 
     @classmethod
-    def read(cls, folder: Path, settings: Settings | None = None, *, environ: Mapping[str, str]) -> Project:
-        """Read a project folder; SetupError with every problem in it."""
+    def read(
+        cls, folder: Path, settings: Settings | None = None, *, environ: Mapping[str, str], ask: Ask | None = None
+    ) -> Project:
+        """Read a project folder; SetupError with every problem in it. `ask` asks a person for a secret."""
         if settings is None:
             settings = parse(_text(folder, DEFAULT_FILE), DEFAULT_FILE)
+        sources = Sources.of(settings, environ, ask)
         templates = Templates.load(folder / "templates")
         names = (HOSTS_FILE, GROUPS_FILE, DEFAULTS_FILE)
         if not (folder / HOSTS_FILE).is_file():
             raise InventoryError(f"there is no {HOSTS_FILE}", hint="sysfleet init DIR makes a project")
         hosts, groups, defaults = (_text(folder, name) for name in names)
         inventory = parse_inventory(hosts, groups, defaults, known_roles=templates.roles, files=names)
-        return cls(folder, settings, inventory, Rendering(inventory, templates, settings.file.interfaces), environ)
+        rendering = Rendering(inventory, templates, settings.file.interfaces)
+        return cls(folder, settings, inventory, rendering, environ, sources)
 
     def selected(self, limit: str | None = None) -> list[HostEntry]:
         """The hosts that a `--limit` expression selects, in natural order; SelectionError where none is."""
@@ -62,9 +68,10 @@ class Project:
         """Who is at the keyboard, also behind sudo."""
         return self.environ.get("SUDO_USER") or self._user()
 
-    def shared(self, *, learning: bool = False) -> Shared:
+    def shared(self, hosts: Sequence[str] = (), *, root: bool = False, learning: bool = False) -> Shared:
         """The keys, known hosts and limits of a run, read once; SetupError where they cannot be had.
 
+        Passwords for the ways to these hosts are fetched now; one for root only where `root` rights may be needed.
         While host keys are learned, the project's own file of them need not be there yet.
         """
         ssh, privilege = self.settings.ssh, self.settings.privilege
@@ -75,19 +82,20 @@ class Project:
         identities = identity_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
         known_hosts = known_hosts_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
         unwritten = {self.known_hosts} if learning else set()
-        passphrase, password = self._secret(ssh.passphrase_env), self._secret(ssh.password_env)
-        privilege_password = self._secret(privilege.password_env)
+        passphrase = self.sources.passphrase
+        self._fetch(hosts, root=root)
         access = Access(
             known_hosts=KnownHosts.load(path for path in known_hosts if path not in unwritten or path.exists()),
             identities=Identities.load(
                 identities,
-                passphrase=lambda _path: passphrase,
+                passphrase=None if passphrase is None else passphrase.text,
                 agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
             ),
             connect_timeout_s=ssh.connect_timeout_s,
-            password=self._passwords(password),
+            password=_passwords(self._login_password),
             privilege=privilege.method,
-            privilege_password=_always(privilege_password),
+            privilege_password=_passwords(self._root_password if root else lambda _hop: None),
+            environ=children_environ(self.settings, self.environ),
         )
         return Shared(access, self._target)
 
@@ -114,34 +122,49 @@ class Project:
         address = way.hostname or name
         return Asked(name, address, way.port, way.username, self.inventory.proxy_jump(name))
 
-    def _passwords(self, general: str | None) -> Callable[[Hop], Password | None]:
-        """By server: its own password from the inventory, else the one for all; equal ones are one secret."""
-        found: dict[str, Password] = {}
+    def _fetch(self, hosts: Iterable[str], *, root: bool) -> None:
+        """Fetch what a run to these hosts may be asked for, before it begins and anything is shown of it."""
+        ways = [self.way(host) for host in hosts]
+        logins = {hop.user for way in ways for hop in (way, *way.jumps)}
+        _fetched(self.sources.login, logins)
+        method = self.settings.privilege.method
+        if root and method != "none":
+            _fetched(self.sources.root, {way.user for way in ways if method != "auto" or way.user != "root"})
 
-        def password(hop: Hop) -> Password | None:
-            own = None
-            if hop.name in self.inventory.hosts:
-                own = self.inventory.connection_of(hop.name, CONNECTIONS[self.connection(hop.name)].name).password
-            text = own.reveal() if own is not None else general
-            return None if text is None else found.setdefault(text, Password(lambda: text))
+    def _login_password(self, hop: Hop) -> str | None:
+        """A server's own password from the inventory, else the one for its login."""
+        if hop.name in self.inventory.hosts:
+            own = self.inventory.connection_of(hop.name, CONNECTIONS[self.connection(hop.name)].name).password
+            if own is not None:
+                return own.reveal()
+        return self.sources.login.text(hop.user) if self.sources.login is not None else None
 
-        return password
-
-    def _secret(self, variable: str | None) -> str | None:
-        if variable is None:
-            return None
-        value = self.environ.get(variable)
-        if value is None:
-            raise UsageError(f"the environment variable {variable} is not set", hint="sysfleet.toml names it")
-        return value
+    def _root_password(self, hop: Hop) -> str | None:
+        return self.sources.root.text(hop.user) if self.sources.root is not None else None
 
     def _user(self) -> str:
         return self.environ.get("USER") or getpass.getuser()
 
 
-def _always(password: str | None) -> Callable[[Hop], Password | None]:
-    secret = None if password is None else Password(lambda: password)
-    return lambda _hop: secret
+def _fetched(source: Source | None, logins: set[str]) -> None:
+    if source is None or not logins:
+        return
+    if all(source.text(login) is None for login in sorted(logins)):
+        raise UsageError(
+            f"{source.what} is to come from {source.setting}, which has none for {', '.join(sorted(logins))}",
+            hint="put it there: keyring set SERVICE LOGIN",
+        )
+
+
+def _passwords(text_of: Callable[[Hop], str | None]) -> Callable[[Hop], Password | None]:
+    """By server; equal texts are one secret, so that a wrong one is tried on one host."""
+    found: dict[str, Password] = {}
+
+    def password(hop: Hop) -> Password | None:
+        text = text_of(hop)
+        return None if text is None else found.setdefault(text, Password(lambda: text))
+
+    return password
 
 
 def _text(folder: Path, name: str) -> str:

@@ -51,7 +51,8 @@ class Run:
         self._reporter = reporter
         self._command = command
         self._connections = {name: CONNECTIONS[project.connection(name)].name for name in names}
-        self._shared = project.shared()
+        root = command is Command.APPLY or _reads_as_root(project)
+        self._shared = project.shared(names, root=root)
         self._notes: list[str] = []
         self._finished: dict[str, Finished] = {}
         self._told: set[str] = set()
@@ -103,7 +104,7 @@ class Run:
             confirm_timeout_s=settings.run.confirm_timeout_s,
             survey=survey,
             prepared=prepared,
-            privileged_read=settings.privilege.method in ("sudo", "doas"),
+            privileged_read=_reads_as_root(self._project),
         )
 
     def _nornir(self, names: Sequence[str], runner: ThreadedRunner, job: Job) -> Nornir:
@@ -173,3 +174,7 @@ class Run:
         """Whatever happened: the reporter hears the end, the journal is closed."""
         self._reporter.end()
         self._journal.close()
+
+
+def _reads_as_root(project: Project) -> bool:
+    return project.settings.privilege.method in ("sudo", "doas")

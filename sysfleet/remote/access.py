@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,8 @@ def _no_password(_hop: Hop) -> Password | None:
 class Access:
     """Trust, keys and limits of a run. Passwords are found by the server that asks for them, when it asks.
 
-    `config` is the ssh_config that the OpenSSH client is to follow; `runtime` the user's own folder for sockets.
+    `config` is the ssh_config that the OpenSSH client is to follow; `runtime` the user's own folder for sockets;
+    `environ` the environment of programs that are started here, without the variables that hold secrets.
     """
 
     known_hosts: KnownHosts
@@ -32,3 +33,4 @@ class Access:
     privilege_password: Callable[[Hop], Password | None] = _no_password
     config: Path | None = None
     runtime: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from sysfleet.errors import Problem, UsageError
-from sysfleet.settings.records import VARIABLE_KIND, Settings
+from sysfleet.settings.records import UNREPEATED_KINDS, Settings
 from sysfleet.settings.reference import SECTIONS, as_toml, kind_in_words
 
 DEFAULT_FILE = "sysfleet.toml"
@@ -107,9 +107,9 @@ def _changed(settings: Settings, section: str, key: str, value: Any) -> Settings
         value = msgspec.convert(value, annotated)
     except msgspec.ValidationError:
         kind = kind_in_words(annotated)
-        # A password put where its variable's name belongs must not come back in a message.
-        given = "" if kind == VARIABLE_KIND else f", not {as_toml(value)[:80]}"
-        raise _Refusal(f"{section}.{key} expects {kind}{given}", _advice(annotated, value)) from None
+        given = "" if kind in UNREPEATED_KINDS else f", not {as_toml(value)[:80]}"
+        advice = None if kind in UNREPEATED_KINDS else _advice(annotated, value)
+        raise _Refusal(f"{section}.{key} expects {kind}{given}", advice) from None
     part = msgspec.structs.replace(getattr(settings, section), **{key: value})
     return msgspec.structs.replace(settings, **{section: part})
 
@@ -118,7 +118,7 @@ def _advice(annotated: Any, value: Any) -> str | None:
     kind = get_args(annotated)[0]
     if not isinstance(value, str):
         return None
-    if get_origin(kind) is tuple:
+    if _is_list(kind):
         return f"write [{as_toml(value)}]"
     near = get_close_matches(value, get_args(kind), n=1) if get_origin(kind) is Literal else []
     return f"did you mean {near[0]}?" if near else None
@@ -136,9 +136,14 @@ def _from_words(text: str, annotated: Any) -> Any:
             return tomllib.loads(f"v = {text}")["v"]
         except (tomllib.TOMLDecodeError, RecursionError):
             return text
-    if get_origin(kind) is tuple:
+    if _is_list(kind):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether a type is a list's, also where it may be left out or has bounds of its own."""
+    return get_origin(kind) is tuple or any(_is_list(part) for part in get_args(kind) if part is not type(None))
 
 
 _ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0")

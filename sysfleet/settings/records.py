@@ -1,7 +1,6 @@
 """Every setting of sysfleet.toml: its name, type, unit, bounds, default and help, in one place.
 
-Refuses to read anything; a password never stands here, only the name of the environment variable that holds
-it.
+Refuses to read anything; a password never stands here, only where it comes from.
 """
 
 from __future__ import annotations
@@ -30,7 +29,13 @@ _Text = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
 # An option of ssh(1) must not be smuggled in as a user's name.
 _Login = Annotated[str, Meta(pattern=r"\A[^\x00-\x20\x7f-][^\x00-\x20\x7f]*\Z")]
 _Variable = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z")]
-VARIABLE_KIND = "the name of an environment variable"
+_Argv = Annotated[tuple[Annotated[str, Meta(pattern=r"\A[^\x00]+\Z")], ...], Meta(min_length=1)]
+
+_VARIABLE_KIND = "the name of an environment variable"
+_COMMAND_KIND = "a list of a program and its arguments"
+_KEYRING_KIND = "the name of a service"
+# A password put where its source belongs must not come back in a message.
+UNREPEATED_KINDS = frozenset({_VARIABLE_KIND, _COMMAND_KIND, _KEYRING_KIND})
 # What a shell, a sysctl.d reader and a log line all take without quoting; no component begins with a dot.
 _NAME = r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*"
 _File = Annotated[str, Meta(pattern=rf"\A/etc(/{_NAME})*/{_NAME}\.conf\Z")]
@@ -64,9 +69,28 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
         float, _setting("longest wait for a connection and its login", unit="s", gt=0, le=_HOUR_S)
     ] = 10.0
     passphrase_env: Annotated[
-        _Variable | None, _setting("holds the passphrase of the private keys", kind=VARIABLE_KIND)
+        _Variable | None, _setting("holds the passphrase of encrypted private keys", kind=_VARIABLE_KIND)
     ] = None
-    password_env: Annotated[_Variable | None, _setting("holds the login password", kind=VARIABLE_KIND)] = None
+    passphrase_command: Annotated[
+        _Argv | None, _setting("prints the passphrase of encrypted private keys as its first line", kind=_COMMAND_KIND)
+    ] = None
+    passphrase_keyring: Annotated[
+        _Text | None,
+        _setting("of the system keyring, which holds the passphrase for each key file's path", kind=_KEYRING_KIND),
+    ] = None
+    passphrase_prompt: Annotated[
+        bool, _setting("whether the passphrase of each encrypted private key is asked for on the terminal")
+    ] = False
+    password_env: Annotated[_Variable | None, _setting("holds the login password", kind=_VARIABLE_KIND)] = None
+    password_command: Annotated[
+        _Argv | None, _setting("prints the login password as its first line", kind=_COMMAND_KIND)
+    ] = None
+    password_keyring: Annotated[
+        _Text | None, _setting("of the system keyring, which holds each login's password", kind=_KEYRING_KIND)
+    ] = None
+    password_prompt: Annotated[
+        bool, _setting("whether the login password is asked for on the terminal, before the run")
+    ] = False
 
 
 class Privilege(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +101,18 @@ class Privilege(msgspec.Struct, frozen=True, kw_only=True):
         _setting("how a program becomes root; auto: not at all for root, else sudo, else doas"),
     ] = "auto"
     password_env: Annotated[
-        _Variable | None, _setting("holds the password that sudo asks for; doas is never given one", kind=VARIABLE_KIND)
+        _Variable | None, _setting("holds the password that sudo or doas asks for", kind=_VARIABLE_KIND)
     ] = None
+    password_command: Annotated[
+        _Argv | None, _setting("prints the password for sudo or doas as its first line", kind=_COMMAND_KIND)
+    ] = None
+    password_keyring: Annotated[
+        _Text | None,
+        _setting("of the system keyring, which holds each login's password for sudo or doas", kind=_KEYRING_KIND),
+    ] = None
+    password_prompt: Annotated[
+        bool, _setting("whether the password for sudo or doas is asked for on the terminal, before the run")
+    ] = False
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

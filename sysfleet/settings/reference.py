@@ -86,8 +86,12 @@ def sample_text() -> str:
         unit = f", in {row.unit}" if row.unit else ""
         unset = "" if row.default else "; not set"
         lines += _commented(f"{row.help} ({row.type}{unit}{unset})")
-        lines += _commented(f"{name} = {row.default or _UNSET}", indent="    ")
+        lines += _commented(f"{name} = {row.default or _unset(row)}", indent="    ")
     return "\n".join(lines) + "\n"
+
+
+def _unset(row: Row) -> str:
+    return f"[{_UNSET}]" if row.type.startswith("a list") else _UNSET
 
 
 def _commented(text: str, indent: str = "") -> list[str]:

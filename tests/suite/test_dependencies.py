@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 _TOP = Path(__file__).parents[2]
 _PROJECT: dict[str, Any] = tomllib.loads((_TOP / "pyproject.toml").read_text())
+_EXTRAS: tuple[str, ...] = tuple(_PROJECT["project"]["optional-dependencies"])
 
 
 def _locked(name: str) -> dict[str, str]:
@@ -26,9 +27,10 @@ def _declared(*lists: list[Any]) -> list[Requirement]:
     return [Requirement(item) for items in lists for item in items if isinstance(item, str)]
 
 
-def _runtime() -> list[Requirement]:
+def _runtime(*extras: str) -> list[Requirement]:
+    """What the package declares, with these extras."""
     project = _PROJECT["project"]
-    return _declared(project["dependencies"], *project["optional-dependencies"].values())
+    return _declared(project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras))
 
 
 def _imported(folder: Path) -> set[str]:
@@ -44,7 +46,7 @@ def _imported(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("folder", ["sysfleet", "tasks"])
 def test_everything_that_is_imported_is_declared(folder: str) -> None:
-    declared = {canonicalize_name(requirement.name) for requirement in _runtime()}
+    declared = {canonicalize_name(requirement.name) for requirement in _runtime(*_EXTRAS)}
     known = packages_distributions()
     origins = {name: {canonicalize_name(found) for found in known[name]} for name in _imported(_TOP / folder)}
     assert {name: found for name, found in origins.items() if not found & declared} == {}
@@ -64,7 +66,7 @@ def test_the_environment_for_tests_can_also_run_the_demo() -> None:
 
 def test_the_locks_satisfy_what_is_declared() -> None:
     groups = _declared(*_PROJECT["dependency-groups"].values())
-    for name, wanted in [("run", _runtime()), ("dev", _runtime() + groups)]:
+    for name, wanted in [("run", _runtime("lab")), ("dev", _runtime(*_EXTRAS) + groups)]:
         locked = _locked(name)
         for requirement in wanted:
             assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
