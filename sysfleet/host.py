@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sysfleet.sysctl.key import Key
+from sysfleet.sysctl.key import Key, key_path
 from sysfleet.sysctl.loaders import Loader, SourceFile
 
 
@@ -54,7 +54,23 @@ class Facts:
     uid: int = -1
     ipv6: bool = True
     stand_in: str | None = None  # a folder that stands in for /proc/sys and /etc (lab without namespaces)
-    proc_sys_writable: bool = True
+    mounts: tuple[tuple[str, bool], ...] = ()  # folders or keys below /proc/sys, and whether they can be written to
+    read_only_keys: tuple[Key, ...] = ()  # of those asked for by name; only root is told
+    owner: str | None = None  # another system that sets sysctl on this host, and where: "NixOS (boot.kernel.sysctl)"
+    read_only_place: str | None = None  # the read-only file system on which our file would lie: "/etc (squashfs)"
+
+    @property
+    def proc_sys_writable(self) -> bool:
+        """Whether /proc/sys, as far as it is the host's own, can be written to at all."""
+        return self._mounted_writable("/proc/sys/net")
+
+    def is_writable(self, key: Key) -> bool:
+        """Whether the key lies on a part of /proc/sys that can be written to; the innermost mount decides."""
+        return not self.mounts or self._mounted_writable(f"/proc/sys/{key_path(key)}")
+
+    def _mounted_writable(self, path: str) -> bool:
+        around = [(len(at), can) for at, can in self.mounts if path == at or path.startswith(f"{at}/")]
+        return max(around, default=(0, True))[1]
 
 
 @dataclass(frozen=True, slots=True)

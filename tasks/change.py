@@ -13,6 +13,7 @@ from sysfleet.planning.content import HEADER
 from sysfleet.planning.records import Plan
 from sysfleet.remote.programs.changing import ChangeRecord, ChangeRequest, change_program, parse_change
 from sysfleet.remote.programs.persisting import PersistRequest
+from sysfleet.remote.programs.placing import OurFile
 from sysfleet.remote.session import Session
 from sysfleet.sysctl.value import same
 from sysfleet.tasks.job import Job, Prepared
@@ -31,6 +32,7 @@ def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: f
             read_back=plan.read_back,
             files_token=reading.files_token,
             our_file=plan.file.path,
+            file=OurFile(plan.file.path, plan.file.after, HEADER),
         )
     persist = PersistRequest(
         run_id=job.run,
@@ -77,6 +79,7 @@ def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *
         compare=(),
         settle=old,
         files_token=None,
+        file=None,
     )
     record = _run(session, job, request, deadline)
     if record.state == "settled":
@@ -108,6 +111,10 @@ def _row_of(record: ChangeRecord, row: HostOutcome) -> HostOutcome:
         case "too_late":
             done = f"after {len(record.written)} writes" if record.written else "before the first write"
             return _failed(row, Status.FAILED, f"its time was over {done}", "raise run.deadline_s")
+        case "blocked":
+            return _failed(row, Status.BLOCKED, refused, "mend what the host does not allow, or leave the key out")
+        case "failed":
+            return _failed(row, Status.FAILED, f"{refused}; nothing was written", None)
         case "reverted":
             return _failed(row, Status.REVERTED, refused, None)
         case "refused":

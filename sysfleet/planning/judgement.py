@@ -94,12 +94,13 @@ class Judge:
         """Why `apply` would leave the host without the wanted boot values."""
         found = []
         unknown: dict[str, Key] = {}
+        readonly: dict[str, list[Key]] = {}
         for setting in settings:
             if setting.verdict is Verdict.SHADOWED and setting.winner is not None:
                 place = f"{setting.winner.file}:{setting.winner.line}"
                 found.append(f"{setting.pattern}: {place} wins at boot with {setting.winner.value}")
             elif setting.verdict is Verdict.READONLY:
-                found.append(f"{setting.pattern}: {setting.why}")
+                readonly.setdefault(setting.why or "", []).append(setting.pattern)
             elif setting.verdict is Verdict.MISSING and setting.is_drift:
                 continue
             elif setting.at_boot_planned is None and setting.is_drift and setting.constraint is not _RELEASED:
@@ -107,6 +108,7 @@ class Judge:
                 reason = self._why_unknown(setting.pattern, self.boot_then) or in_file
                 if reason is not None and not self.accept_unknown:
                     unknown.setdefault(reason, setting.pattern)
+        found += [f"{_some(keys)}: {why}" for why, keys in readonly.items()]
         accept = 'set [boot] unknown = "accept" to go on'
         return found + [f"{self._in_words(reason, pattern)}; {accept}" for reason, pattern in unknown.items()]
 
@@ -175,9 +177,9 @@ class Judge:
         boot_right = unknown is None and now is not None and meets(constraint, key, now.value)
         boot_ok = boot_right or (unknown is not None and self.accept_unknown)
         if written:
-            readonly = self.reading.facts.container is not None and _is_host_wide(key)
-            verdicts.add(Verdict.READONLY if readonly else Verdict.CHANGE)
-            why = "read-only in this container" if readonly else why
+            readonly = self._why_readonly(key)
+            verdicts.add(Verdict.CHANGE if readonly is None else Verdict.READONLY)
+            why = readonly or why
         if then is not None and then.file != self.path and not meets(constraint, key, then.value):
             verdicts.add(Verdict.SHADOWED)
             why = f"{then.file}:{then.line} wins at boot with {then.value}"
@@ -200,6 +202,18 @@ class Judge:
             (f"not known at boot, which is accepted: {unknown}",) if accepted else (),
         )
 
+    def _why_readonly(self, key: Key) -> str | None:
+        facts = self.reading.facts
+        if not facts.proc_sys_writable and not facts.is_writable(key):
+            return "/proc/sys is read-only as a whole"
+        if facts.container is not None and _is_host_wide(key):
+            return "read-only in this container"
+        if not facts.is_writable(key):
+            return "its part of /proc/sys is mounted read-only"
+        if key in facts.read_only_keys:
+            return "read-only, also for root"
+        return None
+
     def _why_unknown(self, key: Key, boot: Boot) -> str | None:
         facts = self.reading.facts
         if facts.loader is Loader.UNKNOWN:
@@ -217,6 +231,11 @@ def _absent(running: Running, now: BootSetting | None, then: BootSetting | None,
     drift = why.startswith("module")
     verdict = Verdict.OK if harmless else Verdict.MISSING
     return _Finding(frozenset({verdict}), why, running, _value(now), None, _value(then), now, drift)
+
+
+def _some(keys: Sequence[Key]) -> str:
+    """The first keys, and how many more there are."""
+    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 
 
 def _is_host_wide(key: Key) -> bool:

@@ -16,7 +16,7 @@ from sysfleet.planning.content import as_mapping, own_content, rendered, same_se
 from sysfleet.planning.judgement import Judge
 from sysfleet.planning.missing import Treatment, absence
 from sysfleet.planning.records import FilePlan, Options, Plan
-from sysfleet.planning.refusals import disagreements, place_taken, risks
+from sysfleet.planning.refusals import disagreements, owned, place_taken, read_only, risks
 from sysfleet.planning.scope import read_patterns
 from sysfleet.planning.targets import choose, chosen_lines, managed
 from sysfleet.planning.writes import movable, settling, simulated
@@ -55,8 +55,8 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     )
     lines, missing = _lines(draft)
     after = rendered(lines, options.comments)
-    if same_settings(before, after):
-        after = before
+    if same_settings(before, after) or reading.facts.owner is not None:
+        after = before  # where another system sees to the files, it is for that system to say what is at boot
     boot_now = draft.boots.now()
     boot_then = boot_now if after == before else draft.boots.having(after)
     released = _released(draft, boot_then)
@@ -65,20 +65,23 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     writes, restless = simulated(settle, reading)
     if restless:
         draft.conflicts.append(f"these cannot hold together, each moves the other: {', '.join(restless[:4])}")
-    if writes and not reading.facts.proc_sys_writable:
-        draft.refusals.append("/proc/sys is read-only as a whole")
     risky, notes = risks(writes, options)
     judge = Judge(reading, boot_now, boot_then, options.path, accept_unknown=options.accept_unknown_boot)
     settings = judge.settings(policy, draft.targets, live, missing, released, {write.key for write in writes})
+    file = FilePlan(options.path, before, after)
+    if reading.facts.owner is None:
+        draft.refusals += [*read_only(reading.facts, file), *risky, *judge.refusals(settings)]
+    elif writes or any(setting.is_drift for setting in settings):
+        draft.refusals[:] = [owned(reading.facts.owner)]
     return Plan(
         settings=settings,
         writes=writes,
-        file=FilePlan(options.path, before, after),
+        file=file,
         settle=settle,
         compare=movable(settle, writes, reading, options.foreign),
         read_back=_read_back(tuple([wanted.pattern for wanted in policy.wanted])) if writes else (),
         conflicts=tuple(draft.conflicts),
-        refusals=(*draft.refusals, *risky, *judge.refusals(settings)),
+        refusals=tuple(draft.refusals),
         unreadable=tuple(key for key in draft.targets if _state(reading, key) is RunningState.UNREADABLE),
         notes=tuple(notes),
     )

@@ -1,11 +1,12 @@
-"""What forbids a change: roles that disagree, a place that is not ours, writes that cannot be taken back."""
+"""What forbids a change: roles that disagree, a host or a place that is not ours, writes that cannot be taken back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sysfleet.host import Facts
 from sysfleet.planning.content import is_ours
-from sysfleet.planning.records import Options, Write
+from sysfleet.planning.records import FilePlan, Options, Write
 from sysfleet.policy.rule import Clash, Rule
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.knowledge import is_destructive, is_one_way
@@ -32,6 +33,18 @@ def place_taken(own: SourceFile | None) -> list[str]:
     if own.content is None or (own.content and not is_ours(own.content)):
         return [f"{own.path} is not ours: it does not begin with our header"]
     return []
+
+
+def read_only(facts: Facts, file: FilePlan) -> list[str]:
+    """Why our file cannot be written, as far as the host's mounts show it."""
+    if facts.read_only_place is None or not file.changes:
+        return []
+    return [f"{file.path} cannot be written: {facts.read_only_place} is mounted read-only, as that of an image"]
+
+
+def owned(owner: str) -> str:
+    """Why nothing is written to a host on which another system sees to sysctl."""
+    return f"sysctl on this host is owned by {owner}: ask for the values there, or leave the host out"
 
 
 def risks(writes: Sequence[Write], options: Options) -> tuple[list[str], list[str]]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sysfleet.errors import ReadError
 from sysfleet.host import Facts, Reading, Running, RunningState
 from sysfleet.remote.framing import unframed, upload
-from sysfleet.remote.programs.reading import LIMIT_FILES_BYTES, ReadRequest, _cksum, parse_reading, read_program
+from sysfleet.remote.programs.checksum import cksum
+from sysfleet.remote.programs.reading import LIMIT_FILES_BYTES, ReadRequest, parse_reading, read_program
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.loaders import Loader, SourceFile
 from tests.remote.boxes import MARK, Box, Shell
@@ -346,7 +347,7 @@ def test_no_answer_crashes_the_parser(answer: bytes) -> None:
 
 @given(st.binary(max_size=2000))
 def test_the_checksum_is_posix_s(data: bytes) -> None:
-    assert _cksum(data) == _slow_cksum(data)
+    assert cksum(data) == _slow_cksum(data)
 
 
 def _slow_cksum(data: bytes) -> int:
@@ -361,4 +362,4 @@ def _slow_cksum(data: bytes) -> int:
 
 
 def test_the_checksum_of_nothing_is_the_known_one() -> None:
-    assert _cksum(b"") == 4294967295
+    assert cksum(b"") == 4294967295

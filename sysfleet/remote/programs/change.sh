@@ -2,22 +2,21 @@
 # Writes running values: once, in the order given, until all are as wanted; a refusal puts back what was there.
 #
 # With the request come sf_request, which sets sf_compare and sf_settle (lines for sf_differ) and sf_expected (the
-# token of the files); sf_wanted_keys, what is read back; and the last line, which calls
-# sf_change OUR_FILE NOT_AFTER_S RUN keep|end: whether the host stays in change by this run when all is written.
+# token of the files), and of our file sf_header, sf_content and sf_sum; sf_wanted_keys, what is read back; and the
+# last line, which calls sf_change OUR_FILE NOT_AFTER_S RUN write|remove|keep|end: what is to become of our file later,
+# for which the host stays in change by this run; after `end` it is free.
 # Standard output: S state, Y why, M path TAB wanted TAB found, W path TAB value, R path TAB words; then as sf_scan.
 
 sf_change() {
-	sf_need awk cksum ls || return 0
+	sf_has_programs || return 0
 	sf_enter "$2" "$3" refused || return 0
 	sf_request
 	sf_changed_since "$1" && return 0
-	sf_folder=$sf_root${1%/*}
-	if [ -d "$sf_folder" ] && [ ! -w "$sf_folder" ]; then
-		printf 'S refused\nY %s cannot be written to\n' "${1%/*}"
-		return 0
-	fi
+	sf_place "$1" "$3"
 	trap '' HUP PIPE
+	if ! sf_has_place "$4"; then return 0; fi
 	if ! sf_begin "$3" "$2"; then
+		rm -f "$sf_ready"
 		printf 'S refused\nY %s\n' "$sf_state/change cannot be written"
 		return 0
 	fi
@@ -30,6 +29,21 @@ sf_change() {
 		printf '%s\n' "$sf_root/proc/sys/"
 		sf_wanted_keys
 	} | awk "$sf_scan" 2>&1
+}
+
+# Whether our file will find its place: found out, and the new file made ready, before the first value is written.
+sf_has_place() {
+	case $1 in keep | end) return 0 ;; esac
+	if ! sf_may_be_ours; then
+		printf 'S blocked\nY %s\n' "$sf_why"
+		return 1
+	fi
+	# To take a file away needs no new one; but a folder in which none can be made will not let one go either.
+	if [ "$1" = remove ] && [ ! -e "$sf_target" ]; then return 0; fi
+	if [ "$1" = write ] && sf_is_right "$sf_target"; then return 0; fi
+	if sf_may_be_replaced && sf_make_ready; then return 0; fi
+	sf_say_why
+	return 1
 }
 
 # Whether values or files are not those that the plan was made from; says which.
@@ -100,11 +114,35 @@ sf_settle_all() {
 		}
 		if [ -z "$sf_moved" ]; then return 0; fi
 		if [ "$sf_moved" = "$sf_before" ]; then break; fi
+		if [ "$sf_before" = none ] && sf_cannot_write_all; then
+			sf_outcome=blocked
+			return 0
+		fi
 		sf_before=$sf_moved
 		sf_write_moved || return 1
 	done
-	sf_unlike "$sf_settle"
+	sf_unlike "$sf_settle" || {
+		printf 'Y awk failed on the host\n'
+		return 1
+	}
 	sf_say_moved
+}
+
+# Whether a key of sf_moved cannot even be opened for writing: then none is written. Says which, and why not.
+sf_cannot_write_all() {
+	sf_ifs=$IFS IFS=$sf_nl
+	set -f
+	sf_count=0
+	for sf_line in $sf_moved; do
+		sf_path=${sf_line%%"$sf_tab"*}
+		if [ ! -e "$sf_root/proc/sys/$sf_path" ] || { true >>"$sf_root/proc/sys/$sf_path"; } 2>/dev/null; then continue; fi
+		sf_why=$({ true >>"$sf_root/proc/sys/$sf_path"; } 2>&1)
+		printf 'R %s\t%s\n' "$sf_path" "${sf_why##*: }"
+		sf_count=$((sf_count + 1))
+	done
+	set +f
+	IFS=$sf_ifs
+	[ "$sf_count" -gt 0 ]
 }
 
 # Writes the lines of sf_moved in their order; false at the first that the kernel refuses.
@@ -142,7 +180,10 @@ sf_write() {
 sf_put_back() {
 	sf_outcome=refused
 	for _ in 1 2 3 4; do
-		sf_unlike "$sf_compare"
+		if ! sf_unlike "$sf_compare"; then
+			printf 'Y awk failed on the host\n'
+			return 0
+		fi
 		sf_still_there
 		if [ -z "$sf_moved" ]; then
 			sf_outcome=reverted
@@ -162,7 +203,7 @@ sf_put_back() {
 		set +f
 		IFS=$sf_ifs
 	done
-	sf_unlike "$sf_compare"
+	if ! sf_unlike "$sf_compare"; then return 0; fi
 	sf_still_there
 	if [ -z "$sf_moved" ]; then sf_outcome=reverted; else sf_say_moved; fi
 }

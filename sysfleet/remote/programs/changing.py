@@ -14,10 +14,11 @@ from sysfleet.errors import ReadError
 from sysfleet.host import Running, RunningState
 from sysfleet.remote.evidence import clean, clean_fact
 from sysfleet.remote.programs import asks, checked_path, checked_text, program, quoted, source
+from sysfleet.remote.programs.placing import OurFile, file_lines
 from sysfleet.remote.programs.reading import parse_values
 from sysfleet.sysctl.key import Key
 
-ChangeState = Literal["settled", "changed_since", "locked", "too_late", "refused", "reverted"]
+ChangeState = Literal["settled", "changed_since", "locked", "too_late", "blocked", "failed", "refused", "reverted"]
 
 Moved = tuple[Key, str | None, str | None]
 """A key, the value it should have and the one it has; None where there is no value to be read."""
@@ -39,6 +40,7 @@ class ChangeRequest:
     written in their order, so let it be the safe canonical one. Nothing is written after `not_after_s` of the
     host's uptime; until then, or until its file is in place, the host is in change by this run and no other may
     begin. `files_token` is of the reading; None, when values are put back, compares no files and ends the change.
+    With `file`, its place is looked at and the new file made ready beside it before the first value is written.
     """
 
     run_id: str
@@ -48,6 +50,7 @@ class ChangeRequest:
     read_back: tuple[Key, ...]
     files_token: str | None
     our_file: str = "/etc/sysctl.d/99-zz-sysfleet.conf"
+    file: OurFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class ChangeRecord:
     `settled`: every write was taken. What the kernel keeps in another form, or what moves again and again,
     stands in `moved`: (key, wanted, found).
     `changed_since`: nothing was written; `why` says files or values, and `moved` which values.
+    `blocked`, `failed`: nothing was written, since keys are read-only (see `refusals`), our file would not find its
+    place, or a program is missing.
     `reverted`, `refused`: a write was refused (see `refusals`), and all is, or not all could be, put back.
     `locked`: another change is under way. `too_late` may come after some writes: see `written`.
     """
@@ -71,14 +76,15 @@ class ChangeRecord:
 
 def change_program(request: ChangeRequest) -> bytes:
     """The shell program that makes the change; ValueError for a key or value that cannot be sent."""
-    ends = "keep" if request.files_token is not None else "end"
+    end = request.files_token is None
+    verb = "end" if end else "keep" if request.file is None else request.file.verb
     return program(
         source("prelude.sh"),
         source("writing.sh"),
         source("change.sh"),
         asks(request.read_back),
         _request(request),
-        f"sf_change {quoted(request.our_file)} {int(request.not_after_s)} {checked_run(request.run_id)} {ends}",
+        f"sf_change {quoted(request.our_file)} {int(request.not_after_s)} {checked_run(request.run_id)} {verb}",
     )
 
 
@@ -161,6 +167,7 @@ def _request(request: ChangeRequest) -> str:
             f"sf_compare={quoted(chr(10).join(compare))}",
             f"sf_settle={quoted(settled_lines(request.settle))}",
             f"sf_expected={quoted(expected_files(request.files_token))}",
+            *(file_lines(request.file) if request.file is not None else ()),
             "}",
         ]
     )

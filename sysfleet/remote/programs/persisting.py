@@ -5,18 +5,16 @@ Pure. Knows nothing of what the file says; what comes back is hostile, and what 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from sysfleet.remote.programs import program, quoted, source
 from sysfleet.remote.programs.changing import Moved, checked_run, moved_in, settled_lines, state_in, why_in
+from sysfleet.remote.programs.placing import OurFile, file_lines
 from sysfleet.sysctl.key import Key
 
 PersistState = Literal["committed", "changed_since", "too_late", "locked", "blocked", "failed"]
-
-_PATH = re.compile(r"(?:/[A-Za-z0-9_@%+:,.-]+)+\.conf", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +45,17 @@ class PersistRecord:
 
 def persist_program(request: PersistRequest) -> bytes:
     """The shell program that does it; ValueError for a path or content that cannot be sent."""
-    if not _PATH.fullmatch(request.path) or "/../" in request.path or "/./" in request.path:
-        raise ValueError(f"{request.path!r} is no place for our file")
-    if "\n" in request.header or not request.header:
-        raise ValueError("the header is one line")
-    content = b"" if request.content is None else request.content
-    if request.content is not None and not content.startswith(request.header.encode() + b"\n"):
-        raise ValueError("the content does not begin with the header")
-    if b"\0" in content:
-        raise ValueError("the content holds a NUL byte")
-    head = "\n".join(
-        [
-            "sf_request() {",
-            f"sf_settle={quoted(settled_lines(request.settle))}",
-            f"sf_expected={quoted(request.files_token)}",
-            f"sf_header={quoted(request.header)}",
-            "sf_content=",
-        ]
-    )
-    verb = "remove" if request.content is None else "write"
+    file = OurFile(request.path, request.content, request.header)
     return program(
         source("prelude.sh"),
         source("writing.sh"),
         source("persist.sh"),
-        head + quoted(content.decode("utf-8", "surrogateescape")),
+        "sf_request() {",
+        f"sf_settle={quoted(settled_lines(request.settle))}",
+        f"sf_expected={quoted(request.files_token)}",
+        *file_lines(file),
         "}",
-        f"sf_persist {verb} {quoted(request.path)} {int(request.not_after_s)} {checked_run(request.run_id)}",
+        f"sf_persist {file.verb} {quoted(request.path)} {int(request.not_after_s)} {checked_run(request.run_id)}",
     )
 
 

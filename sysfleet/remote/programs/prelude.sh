@@ -6,6 +6,9 @@
 # for one byte at a time: of a number, /proc/sys gives only the first digit then.
 
 sf_root=${SYSFLEET_STAND_IN-}
+# BusyBox says that root may write to everything.
+sf_looks=-f
+if [ -O /proc/1 ] && [ -z "$sf_root" ] && [ ! -w /proc/sys ]; then sf_looks=-w; fi
 sf_tab='	'
 sf_nl='
 '
@@ -26,17 +29,36 @@ sf_scan='
 	}
 	function release(path,    line) {
 		while ((getline line < path) > 0)
-			if (line ~ /^(ID|VERSION_ID)=/) print "F os." substr(line, 1, index(line, "=") - 1) "\t" substr(line, index(line, "=") + 1)
+			if (line ~ /^(ID|ID_LIKE|VERSION_ID)=/) print "F os." substr(line, 1, index(line, "=") - 1) "\t" substr(line, index(line, "=") + 1)
 		close(path)
 	}
-	# The innermost mount above /proc/sys/net decides whether it can be written to.
-	function mounts(path,    line, part, how) {
+	# Which parts of /proc/sys are mounted read-only, or writable within such; and whether the innermost mount above
+	# our file is read-only. What is asked is the path and the folder of our file.
+	function mounts(asked,    n, path, folder, line, part, at, how, deep, place, state) {
+		n = index(asked, " ")
+		path = substr(asked, 1, n - 1)
+		folder = substr(asked, n + 1) "/"
 		while ((getline line < path) > 0) {
 			split(line, part, " ")
-			if (part[2] ~ /^\/proc(\/sys(\/net)?)?$/) how = part[4]
+			at = part[2]
+			how = part[4] ~ /^ro(,|$)/ ? "ro" : "rw"
+			if (at ~ /^\/proc(\/sys(\/|$)|$)/) {
+				for (n in state) if (index(n, at "/") == 1) delete state[n]
+				state[at] = how
+			}
+			if (at == "/") at = ""
+			if (index(folder, at "/") == 1 && length(at) >= deep) {
+				deep = length(at)
+				place = how == "ro" ? part[2] " (" part[3] ")" : ""
+			}
 		}
 		close(path)
-		if (how ~ /^ro(,|$)/) print "F readonly\tyes"
+		for (at in state) if (state[at] != around(state, at)) print "F mount\t" state[at] " " at
+		if (place) print "F place\t" place
+	}
+	function around(state, at) {
+		while (sub(/\/[^\/]*$/, "", at) && at) if (at in state) return state[at]
+		return "rw"
 	}
 	function ufw(path,    line) {
 		while ((getline line < path) > 0)
@@ -65,18 +87,23 @@ sf_scan='
 	/^s/ { status(substr($0, 2)) }
 '
 
-# Names below /proc/sys, as lines for sf_scan.
+# Names below /proc/sys, as lines for sf_scan. Root is told which keys cannot be written to, at no look more: no
+# folder there can be written to by anybody.
 sf_ask() {
 	for sf_name; do
 		sf_path=$sf_root/proc/sys/$sf_name
-		if [ ! -f "$sf_path" ]; then
+		if test "$sf_looks" "$sf_path"; then
+			:
+		elif [ ! -f "$sf_path" ]; then
 			printf '!A %s\n' "$sf_name"
+			continue
 		else
-			case $sf_name in
-			*/stable_secret) sf_ask_secret ;;
-			*) printf '%s\n' "$sf_path" ;;
-			esac
+			printf '!F readonly\t%s\n' "$sf_name"
 		fi
+		case $sf_name in
+		*/stable_secret) sf_ask_secret ;;
+		*) printf '%s\n' "$sf_path" ;;
+		esac
 	done
 }
 

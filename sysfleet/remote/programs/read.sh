@@ -8,7 +8,7 @@ sf_read() {
 	sf_need awk head ls || return 0
 	{
 		printf '%s\n' "$sf_root/proc/sys/"
-		sf_facts
+		sf_facts "${1%/*}"
 		sf_loader
 		sf_writers
 		sf_wanted_keys
@@ -38,7 +38,9 @@ sf_facts() {
 		"cmdline /proc/cmdline" "memory /proc/meminfo" "uptime /proc/uptime" "cpus /sys/devices/system/cpu/online"
 	printf '%s\n' "o$sf_root/etc/os-release" "s/proc/self/status" "u$sf_root/etc/ufw/ufw.conf"
 	printf 'i%s\n' "$sf_root"/proc/sys/net/ipv4/conf/* "$sf_root"/proc/sys/net/ipv6/conf/*
-	if [ -n "$sf_root" ]; then printf '!F stand_in\t%s\n' "$sf_root"; else printf 'm/proc/self/mounts\n'; fi
+	if [ -n "$sf_root" ]; then printf '!F stand_in\t%s\n' "$sf_root"; else printf 'm/proc/self/mounts %s\n' "$1"; fi
+	if [ -e "$sf_root/etc/NIXOS" ]; then printf '!F owner\tnixos\n'; fi
+	if [ -e "$sf_root/etc/openwrt_release" ]; then printf '!F owner\topenwrt\n'; fi
 	if [ ! -d "$sf_root/proc/sys/net/ipv6/conf" ]; then printf '!F ipv6\tno\n'; fi
 	if [ -f "$sf_root/run/systemd/container" ]; then
 		printf '=container %s\n' "$sf_root/run/systemd/container"

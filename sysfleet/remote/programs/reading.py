@@ -6,7 +6,6 @@ Pure. What comes back is hostile: bounded, cleaned and matched; what does not fi
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from sysfleet.errors import ReadError
 from sysfleet.host import Facts, Reading, Running, RunningState
 from sysfleet.remote.evidence import clean, clean_fact
 from sysfleet.remote.programs import asks, program, quoted, source
+from sysfleet.remote.programs.checksum import cksum
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.loaders import Loader, SourceFile
 
@@ -30,7 +30,14 @@ _STATES = {
     "A": Running(RunningState.ABSENT),
     "E": Running(RunningState.UNSET),
 }
-_MIRRORED = bytes(int(f"{number:08b}"[::-1], 2) for number in range(256))
+# Systems that make /etc or the running values anew from a place of their own, so that what is pushed is lost.
+_OWNERS = {
+    "nixos": "NixOS (boot.kernel.sysctl)",
+    "talos": "Talos (machine.sysctls)",
+    "openwrt": "OpenWrt (sysctl.conf of its image, kept by sysupgrade)",
+    "bottlerocket": "Bottlerocket (settings.kernel.sysctl)",
+}
+_MOST_MOUNTS = 500
 _LATER_MARK = re.compile(r"^(missing|broken|toomany) (\S+)$", re.MULTILINE)
 
 
@@ -99,7 +106,7 @@ def _files(listed: bytes, output: bytes, root: bytes) -> tuple[tuple[SourceFile,
     odd = lines[len(plain) :]
     found: dict[bytes, bytes | None] = dict(_contents(plain, output))
     links: dict[bytes, bytes] = {}
-    token = [b"%d %d %b" % (_cksum(data or b""), len(data or b""), path) for path, data in found.items()]
+    token = [b"%d %d %b" % (cksum(data or b""), len(data or b""), path) for path, data in found.items()]
     for line in odd:
         kind, path = line[:2], line[2:]
         if kind == b"L ":
@@ -140,14 +147,6 @@ def _changed_meanwhile() -> ReadError:
     return ReadError("the host's sysctl files changed while they were read", phase="read")
 
 
-def _cksum(data: bytes) -> int:
-    """POSIX cksum: the polynomial of zlib's, but the other way round, from zero, and over the length as well."""
-    size = len(data)
-    length = size.to_bytes((size.bit_length() + 7) // 8, "little")
-    mirrored = zlib.crc32((data + length).translate(_MIRRORED), 0xFFFFFFFF)
-    return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
-
-
 def _shown(path: bytes) -> str:
     return clean_fact(path.decode("utf-8", "replace"), limit=4096)
 
@@ -155,9 +154,16 @@ def _shown(path: bytes) -> str:
 def _facts(text: str) -> Facts:
     single: dict[str, str] = {}
     writers: list[str] = []
+    mounts: list[tuple[str, bool]] = []
+    read_only: list[Key] = []
     for name, value in _FACT.findall(text):
         if name == "writer":
             writers.append(clean_fact(value))
+        elif name == "readonly":
+            read_only.append(Key(clean_fact(value, limit=4096).translate(_SWAPPED)))
+        elif name == "mount" and len(mounts) < _MOST_MOUNTS:
+            how, _, at = clean_fact(value, limit=4096).partition(" ")
+            mounts.append((at, how == "rw"))
         else:
             single.setdefault(name, clean_fact(value, limit=4096 if name == "cmdline" else 200))
     if "tuned" in single:
@@ -183,8 +189,17 @@ def _facts(text: str) -> Facts:
         uid=int(single["uid"]) if single.get("uid", "").isdecimal() else -1,
         ipv6="ipv6" not in single,
         stand_in=single.get("stand_in"),
-        proc_sys_writable="readonly" not in single,
+        mounts=tuple(sorted(mounts)),
+        read_only_keys=tuple(read_only),
+        owner=_owner(single),
+        read_only_place=single.get("place"),
     )
+
+
+def _owner(facts: dict[str, str]) -> str | None:
+    """Who else sets sysctl on a host that says that it is one of these; a variant says so by ID_LIKE."""
+    names = " ".join(facts.get(name, "") for name in ("owner", "os.ID", "os.ID_LIKE"))
+    return next((_OWNERS[name] for name in re.findall(r"[a-z]+", names) if name in _OWNERS), None)
 
 
 def _of_interest(command_line: str) -> str:

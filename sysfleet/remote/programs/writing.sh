@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154 # awk's text is no shell's; other parts set and use the rest
-# What the programs that write share: comparing, the host's lock, the time after which nothing is written.
+# What the programs that write share: comparing, the host's lock, the time after which nothing is written, the place
+# of our file.
 
 # Standard input: the folder of keys, then lines PATH TAB WANTED, where WANTED is "=" and the value, or "-" for none.
 # Standard output: those that are not so, in their order, as PATH TAB WANTED TAB FOUND.
@@ -25,10 +26,15 @@ sf_differ='
 	}
 '
 
-# Sets sf_moved to those of these lines that are not so. A here-document costs one process where a pipe costs three.
+# Sets sf_moved to those of these lines that are not so; false when that cannot be known. A here-document costs one
+# process where a pipe costs three, but in bash and the Korn shells it needs a file, which a full disk does not give.
 sf_unlike() {
 	sf_moved=
 	if [ -z "$1" ]; then return 0; fi
+	if [ -n "${BASH_VERSION-}${KSH_VERSION-}${ZSH_VERSION-}" ]; then
+		sf_moved=$(printf '%s\n' "$sf_root/proc/sys/" "$1" | awk "$sf_differ")
+		return
+	fi
 	sf_moved=$(
 		awk "$sf_differ" <<-END_OF_LINES
 			$sf_root/proc/sys/
@@ -44,14 +50,20 @@ sf_too_late() {
 	[ "${sf_up%%.*}" -ge "$1" ]
 }
 
+# Whether all is there that a change needs, up to its file in place: else nothing of it is begun.
+sf_has_programs() {
+	for sf_one in awk cat cksum flock ls mkdir mv rm sync; do
+		if ! command -v "$sf_one" >/dev/null 2>&1; then
+			printf 'S blocked\nY the host has no %s\n' "$sf_one"
+			return 1
+		fi
+	done
+}
+
 # Takes the host's lock until this shell ends. Else false: sf_why is empty when another holds it.
 sf_lock() {
 	sf_why=
 	sf_state=$sf_root/run/sysfleet
-	if ! command -v flock >/dev/null 2>&1; then
-		sf_why='the host has no flock'
-		return 1
-	fi
 	if [ ! -e "$sf_state" ] && [ ! -L "$sf_state" ]; then mkdir -m 0700 "$sf_state" 2>/dev/null; fi
 	if [ -L "$sf_state" ] || [ ! -d "$sf_state" ] || [ ! -O "$sf_state" ] || [ ! -w "$sf_state" ]; then
 		sf_why="$sf_state is not a folder of root's alone"
@@ -105,7 +117,91 @@ sf_begin() {
 }
 
 sf_done() {
-	rm -f "$sf_state/change"
+	rm -f "$sf_state/change" "$sf_ready"
+}
+
+# Where our file $1 is, and where run $2 has it ready beside it, under a name that no loader reads.
+sf_place() {
+	sf_target=$sf_root$1
+	sf_folder=${sf_target%/*}
+	sf_ready=$sf_folder/.sysfleet-$2.new
+	sf_at=${1%/*}
+}
+
+# Whether the place is free or holds a file of ours that can be replaced; else sf_why says what is wrong. A folder
+# that is a link belongs to whoever made it.
+sf_may_be_ours() {
+	sf_why=
+	if [ -L "$sf_folder" ]; then
+		sf_why="${sf_folder#"$sf_root"} is a link"
+	elif [ -d "$sf_folder" ] && [ ! -O "$sf_folder" ]; then
+		sf_why="${sf_folder#"$sf_root"} is not root's"
+	elif [ -L "$sf_target" ]; then
+		sf_why='the file is a link'
+	elif [ -e "$sf_target" ] && [ ! -f "$sf_target" ]; then
+		sf_why='the file is not a regular file'
+	elif [ -e "$sf_target" ]; then
+		sf_first=
+		{ IFS= read -r sf_first <"$sf_target"; } 2>/dev/null
+		if [ "$sf_first" != "$sf_header" ]; then sf_why='the file is not ours: its first line is another'; fi
+	fi
+	[ -z "$sf_why" ]
+}
+
+# Whether the file can be replaced or taken away. For appending alone an append-only file opens, so it is for both.
+sf_may_be_replaced() {
+	if [ ! -e "$sf_target" ] || { true <>"$sf_target"; } 2>/dev/null; then return 0; fi
+	sf_why=$({ true <>"$sf_target"; } 2>&1)
+	sf_at=${sf_target#"$sf_root"}
+	return 1
+}
+
+# Whether the file $1 is what it shall be; sf_sum is what cksum says of that.
+sf_is_right() {
+	[ -f "$1" ] && [ ! -L "$1" ] && [ "$(cksum <"$1" 2>/dev/null)" = "$sf_sum" ]
+}
+
+# Puts the new file beside the old one, safe on the disk. What runs that died have left behind goes: whoever holds
+# the lock is alone.
+sf_make_ready() {
+	if [ ! -d "$sf_folder" ] && ! sf_why=$(mkdir -p "$sf_folder" 2>&1); then return 1; fi
+	for sf_one in "$sf_folder"/.sysfleet-*.new; do
+		if [ -e "$sf_one" ] || [ -L "$sf_one" ]; then
+			if ! sf_why=$(rm -f "$sf_one" 2>&1); then return 1; fi
+		fi
+	done
+	set -C
+	sf_why=$({ printf '%s' "$sf_content" >"$sf_ready"; } 2>&1)
+	set +C
+	# A write that failed is not told by every shell, and not why: cat does.
+	if sf_is_right "$sf_ready" || { sf_write_whole && sf_is_right "$sf_ready"; }; then
+		if sf_sync "$sf_ready"; then return 0; fi
+	fi
+	rm -f "$sf_ready" 2>/dev/null
+	if [ -z "$sf_why" ]; then sf_why='the file is not as it was written'; fi
+	return 1
+}
+
+sf_write_whole() {
+	sf_why=$({ printf '%s' "$sf_content" | cat >"$sf_ready"; } 2>&1)
+}
+
+# Not every sync takes a name: then all is written out.
+sf_sync() {
+	if sf_why=$(sync "$1" 2>&1); then return 0; fi
+	case $sf_why in
+	*'o space'* | *uota* | *'nput/output'*) return 1 ;;
+	esac
+	sync
+}
+
+# Says that our file cannot be put in place, and why: blocked where somebody has to allow it first.
+sf_say_why() {
+	case $sf_why in
+	*'not permitted'* | *'ead-only'*) printf 'S blocked\n' ;;
+	*) printf 'S failed\n' ;;
+	esac
+	printf 'Y %s: %s\n' "$sf_at" "${sf_why##*: }"
 }
 
 # Whether the files are those that the token $2 was made from: what cksum prints of them, then sf_odd; "any" is true
