@@ -15,6 +15,7 @@ from sysfleet.remote.framing import STUB
 Method = Literal["auto", "none", "sudo", "doas"]
 
 PLAIN = f"sh -c '{STUB}'"
+"""The command line without more rights than the login has."""
 
 # The words of sudo and doas are told apart in English, so that is what they are asked for.
 _SUDO = "env LC_ALL=C sudo {how} -- "
@@ -38,20 +39,21 @@ _REFUSAL = re.compile(
 )
 
 
-def command_line(method: Method, *, user: str, with_password: bool) -> str:
-    """The one command that the login shell gets; the same on every host of a run."""
+def command_line(method: Method, *, user: str, with_password: bool, stub: str = STUB) -> str:
+    """The one command that the login shell gets; the same on every host of a run. `stub`: that of a terminal."""
+    plain = f"sh -c '{stub}'"
     match method:
         case "none":
-            return PLAIN
+            return plain
         case "doas":
-            return f"doas -n -- {PLAIN}"
+            return f"doas -n -- {plain}"
         case "sudo":
-            return _SUDO.format(how=_HOW_SUDO[with_password]) + PLAIN
+            return _SUDO.format(how=_HOW_SUDO[with_password]) + plain
         case "auto":
             if user == "root":
-                return PLAIN
+                return plain
             sudo = _SUDO.format(how=_HOW_SUDO[with_password])
-            return _AUTO.format(sudo=sudo, stub=STUB)
+            return _AUTO.format(sudo=sudo, stub=stub)
 
 
 def refusal(stderr: bytes, *, user: str) -> PrivilegeDenied | None:
