@@ -31,6 +31,8 @@ def route(asked: Asked, *, mark: str, default_user: str, inventory: Callable[[st
         address=asked.address,
         port=asked.port or 22,
         user=asked.user or default_user,
+        port_said=asked.port is not None,
+        user_said=asked.user is not None,
         mark=mark,
         jumps=jumps,
     )
@@ -48,5 +50,14 @@ def _jumps(
         jump = inventory(name) or Asked(name, name)
         if not found:
             found += _jumps(jump, default_user, inventory, (*before, name))
-        found.append(Hop(name=name, address=jump.address, port=jump.port or 22, user=jump.user or default_user))
+        found.append(
+            Hop(
+                name=name,
+                address=jump.address,
+                port=jump.port or 22,
+                user=jump.user or default_user,
+                port_said=jump.port is not None,
+                user_said=jump.user is not None,
+            )
+        )
     return tuple(found)

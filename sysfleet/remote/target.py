@@ -13,7 +13,8 @@ class Hop:
 
     `address` is connected to, from the hop before. Known hosts are asked for `known_as` alone (ssh_config(5),
     HostKeyAlias), else for the address, then for the name. `identities` None: those of the run.
-    `proxy_command` is a local command whose input and output are the connection.
+    `proxy_command` is a local command whose input and output are the connection. Where `port_said` or `user_said` is
+    false, nobody has named the port or user: they are what is usual, and an ssh_config may say otherwise.
     """
 
     name: str
@@ -23,6 +24,8 @@ class Hop:
     known_as: str | None = None
     identities: Identities | None = None
     proxy_command: str | None = None
+    port_said: bool = True
+    user_said: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
