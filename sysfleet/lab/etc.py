@@ -40,7 +40,6 @@ PermitRootLogin prohibit-password
 PrintMotd no
 PrintLastLog no
 X11Forwarding no
-MaxStartups 500
 LogLevel ERROR
 Subsystem sftp internal-sftp
 """
