@@ -22,6 +22,7 @@ import asyncssh
 from typing_extensions import override
 
 from sysfleet.lab import etc
+from sysfleet.lab.faults.files import BANNER
 
 # asyncio asks for these when it first needs them.
 _NEEDED_LATER = (concurrent.futures.thread, encodings.idna)
@@ -42,8 +43,9 @@ def run(listener: socket.socket, root: Path, environment: Mapping[str, str]) -> 
 class _Login(asyncssh.SSHServer):
     """Lets root in with a key of the host's own list."""
 
-    def __init__(self, authorized_keys: Path) -> None:
-        self._authorized_keys = authorized_keys
+    def __init__(self, root: Path) -> None:
+        self._authorized_keys = root / etc.AUTHORIZED_KEYS
+        self._banner = root / BANNER
         self._connection: asyncssh.SSHServerConnection | None = None
 
     @override
@@ -54,6 +56,8 @@ class _Login(asyncssh.SSHServer):
     def begin_auth(self, username: str) -> bool:
         if self._connection is not None and username == "root":
             self._connection.set_authorized_keys(str(self._authorized_keys))
+            if self._banner.exists():
+                self._connection.send_auth_banner(self._banner.read_text(encoding="utf-8"))
         return True
 
 
@@ -68,7 +72,7 @@ class _Server:
         acceptor = await asyncssh.listen(
             sock=listener,
             config=None,
-            server_factory=lambda: _Login(self._root / etc.AUTHORIZED_KEYS),
+            server_factory=lambda: _Login(self._root),
             server_host_keys=[str(self._root / etc.HOST_KEY)],
             process_factory=self._run_command,
             encoding=None,

@@ -1,6 +1,6 @@
 """What is wrong with the files that a host has before its first boot.
 
-- `login_refused`: no key is listed for root.
+- `login_refused`: the one key that is listed for root is one that nobody has.
 - `file_of_others`, `file_immutable`: the file that sysfleet manages is there already, written by somebody else or
   by sysfleet; that it cannot be changed is `disk`'s business.
 - `sysctl_d_is_link`: `/etc/sysctl.d` is a link to a folder below /var/lib.
@@ -23,6 +23,7 @@ BANNER = "etc/issue.net"
 _HEADER = "# Managed by sysfleet: a change made here is found as drift and overwritten.\n"
 _OURS = f"{_HEADER}\nnet.ipv4.tcp_syncookies = 1\n"
 _OTHERS = "# Site policy, by hand. Ask before you touch it.\nnet.ipv4.tcp_syncookies = 1\n"
+_NOBODY_S_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINk4VRft/NA/k4e4ExNneBjrAlx5aBsN9Or7brGgwJnk nobody\n"
 _LINKED = "var/lib/sysctl.d"
 
 _START_FILES = (
@@ -45,7 +46,7 @@ _FOR_CHILDREN = "export ENV=/root/.kshrc BASH_ENV=/root/.bashrc\n"
 def write(root: Path, faults: Collection[Fault], *, authorized_keys: str, sshd_config: str) -> None:
     """Change what is below `root` already; the last two are the names of the server's own files there."""
     if "login_refused" in faults:
-        (root / authorized_keys).write_text("", encoding="utf-8")
+        (root / authorized_keys).write_text(_NOBODY_S_KEY, encoding="utf-8")
     if "file_immutable" in faults or "file_of_others" in faults:
         (root / MANAGED).write_text(_OURS if "file_immutable" in faults else _OTHERS, encoding="utf-8")
     settings = "".join(f" {name}={value}" for name, value in environment(faults).items())

@@ -1,6 +1,6 @@
 """What is wrong with the programs of a host: other things are mounted over the machine's. Runs before its root is set.
 
-- `no_flock`, `no_mktemp`: the program is in no folder of programs; a BusyBox that is called by name has it still.
+- `no_flock`, `no_mktemp`: the program is in no folder of programs; a BusyBox that is called as such may have it still.
 - `plain_sync`: a `sync` that fails when it is given files, as before coreutils 8.24.
 - `busybox_only` (also `openwrt`): all folders of programs hold BusyBox's applets, /bin/sh too, and nothing else but
   the SSH server.
@@ -36,8 +36,9 @@ def cover_programs(new_root: Path, faults: Collection[Fault]) -> None:
     if not NEEDS_BUSYBOX.isdisjoint(faults):
         _show_busybox_only(new_root, {name: text for fault in faults for name, text in PROGRAMS.get(fault, {}).items()})
     for fault, program in _MISSING.items():
-        if fault in faults:
-            _take_away(new_root, program)
+        for folder in _folders(new_root) if fault in faults else ():
+            if (folder / program).is_symlink() or (folder / program).exists():
+                _leave_out(new_root, folder, program)
     if "plain_sync" in faults:
         _make_sync_plain(new_root)
 
@@ -67,33 +68,30 @@ def _show_busybox_only(new_root: Path, more: dict[str, str]) -> None:
         (shown / name).chmod(0o755)
 
 
-def _take_away(new_root: Path, program: str) -> None:
-    for folder in _folders(new_root):
-        path = folder / program
-        if path.is_symlink():
-            cover(folder, without={program})
-        elif path.exists():
-            # No shell takes a device for a program, and it costs one mount where a cover costs one a program.
-            linux.bind(new_root / "dev/null", path)
+def _leave_out(new_root: Path, folder: Path, program: str) -> None:
+    """Show the folder without this program: bash finds a file that is covered, even by a device."""
+    names = {entry.name for entry in folder.iterdir()} - {program}
+    behind = _own(new_root, f"all-but-{program}") / folder.relative_to(new_root)
+    behind.mkdir(parents=True)
+    linux.bind(folder, behind)
+    linux.mount_fresh("tmpfs", folder, "mode=755")
+    # Links cost next to nothing, where a mount a program would fill the host's table of mounts.
+    for name in names:
+        (folder / name).symlink_to(Path("/") / behind.relative_to(new_root) / name)
 
 
 def _make_sync_plain(new_root: Path) -> None:
     script = _own(new_root, "plain-sync")
     script.write_text(_PLAIN_SYNC.format(real=f"{OWN_FOLDER}/sync"), encoding="utf-8")
     script.chmod(0o755)
-    real = _own(new_root, "sync")
-    for folder in _folders(new_root):
-        path = folder / "sync"
-        if not path.exists():
-            continue
-        if not real.exists():
-            real.touch()
-            linux.bind(path.resolve(), real)
-        if path.is_symlink():
-            cover(folder, without={"sync"})
-            path.symlink_to(f"/{OWN_FOLDER}/plain-sync")
-        else:
-            linux.bind(script, path)
+    found = [folder for folder in _folders(new_root) if (folder / "sync").exists()]
+    if found:
+        real = _own(new_root, "sync")
+        real.touch()
+        linux.bind(found[0] / "sync", real)
+    for folder in found:
+        _leave_out(new_root, folder, "sync")
+        (folder / "sync").symlink_to(f"/{OWN_FOLDER}/plain-sync")
 
 
 def _own(new_root: Path, name: str) -> Path:
