@@ -75,7 +75,7 @@ class Job:
     clock: Callable[[], float]
     deadline_s: float = 60.0
     confirm_timeout_s: float = 60.0
-    limit_bytes: int = 64 << 20
+    limit_bytes: int = 16 << 20  # of one program's output; 2,000 interfaces give 3 MiB
     survey: bool = False  # apply that will ask first: stop before writing
     prepared: Mapping[str, Prepared] = field(default_factory=dict)
     privileged_read: bool = False

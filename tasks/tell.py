@@ -48,6 +48,7 @@ _STATUS_OF: tuple[tuple[type[FleetError], Status], ...] = (
     (ConnectionLost, Status.UNREACHABLE),
     (CommandTimeout, Status.UNREACHABLE),
 )
+_ANY_PROGRAM = "run"  # what a session says, which does not know what its program was for
 _UNDECIDED = frozenset({"change", "confirm", "put back"})
 
 
@@ -86,7 +87,8 @@ def row_of_error(host: str, job: Job, error: Exception, phase: str, *, put_back:
     """The row of a host that failed; a host lost while it was changed says that its state is unknown."""
     status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), Status.FAILED)
     message = error.message if isinstance(error, FleetError) else f"{type(error).__name__}: {error}"
-    phase = (error.phase if isinstance(error, HostError) else "") or phase
+    said = error.phase if isinstance(error, HostError) else ""
+    phase = phase if said in ("", _ANY_PROGRAM) and phase else said
     evidence = error.evidence if isinstance(error, HostError) else None
     if evidence:
         message = f"{message}: {evidence}"

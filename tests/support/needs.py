@@ -37,3 +37,9 @@ def _writes_in_namespaces(unshare: str) -> bool:
         [unshare, "-Urnm", "sh", "-c", probe], capture_output=True, text=True, check=False, timeout=30
     )
     return done.returncode == 0 and done.stdout.strip() == "1"
+
+
+def needs_root(why: str) -> None:
+    """The test is skipped unless the machine's root runs it."""
+    if os.geteuid() != 0:
+        pytest.skip(f"{NOT_ON_THIS_KERNEL} {why}")
