@@ -82,6 +82,7 @@ class Run:
         )
         nornir = self._nornir(names, runner, job)
         nornir.run(task=run_host, job=job, on_failed=True)
+        self._shared.access.bastions.disconnect()  # a question may follow, and take its time
         for name in names:
             if name not in self._finished:
                 self._finish(name, Finished(self._lost(name, job)), job)
@@ -160,7 +161,8 @@ class Run:
     def report(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
         """The rows so far, in natural order."""
         ordered = sorted(rows.values(), key=lambda row: natural_key(row.host))
-        return report(self.id, self._command.value, ordered, self._notes, interrupted=self.interrupted)
+        notes = [*self._notes, *self._shared.access.bastions.notes]
+        return report(self.id, self._command.value, ordered, notes, interrupted=self.interrupted)
 
     def end(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
         """The report; rows that were not told yet are told, and the journal gets its last line."""
@@ -171,7 +173,8 @@ class Run:
         return final
 
     def close(self) -> None:
-        """Whatever happened: the reporter hears the end, the journal is closed."""
+        """Whatever happened: connections that hosts shared end, the reporter hears the end, the journal is closed."""
+        self._shared.access.close()
         self._reporter.end()
         self._journal.close()
 

@@ -1,4 +1,4 @@
-"""What all connections of a run share: trust, keys, passwords, limits. A record; it opens nothing."""
+"""What all connections of a run share: trust, keys, passwords, limits. It opens nothing by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sysfleet.remote.bastions import Bastions
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.password import Password
@@ -22,7 +23,8 @@ class Access:
     """Trust, keys and limits of a run. Passwords are found by the server that asks for them, when it asks.
 
     `config` is the ssh_config that the OpenSSH client is to follow; `runtime` the user's own folder for sockets;
-    `environ` the environment of programs that are started here, without the variables that hold secrets.
+    `environ` the environment of programs that are started here, without the variables that hold secrets;
+    `in_terminal` the hosts that were found to give root rights in a terminal alone.
     """
 
     known_hosts: KnownHosts
@@ -34,3 +36,10 @@ class Access:
     config: Path | None = None
     runtime: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    in_terminal: set[str] = field(default_factory=set, repr=False)
+    bastions: Bastions = field(default_factory=Bastions, repr=False)
+
+    def close(self) -> None:
+        """End what is shared: connections to bastions, and the one to an agent."""
+        self.bastions.close()
+        self.identities.close()

@@ -1,4 +1,4 @@
-"""The cheap way to an SSH connection: one socket, one paramiko transport, the fastest of the safe algorithms.
+"""The cheap way to an SSH connection: one wire, one paramiko transport, the fastest of the safe algorithms.
 
 Each phase has its own end; nothing here decides which host key or which login is right.
 """
@@ -11,12 +11,18 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast, overload
 
 from paramiko.packet import Packetizer
+from paramiko.ssh_exception import SSHException
 from paramiko.transport import Transport
-from typing_extensions import Buffer, override
+from typing_extensions import override
 
 from sysfleet.errors import ConnectTimeout
+from sysfleet.remote.addresses import connect_first, look_up
+from sysfleet.remote.evidence import clean
+from sysfleet.remote.wire import Stream, Wire
 
 # Failures come back as our errors; without a handler, logging would print the library's tracebacks.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -44,24 +50,6 @@ _MACS = (
     "hmac-sha2-512",
 )
 
-_READ_BYTES = 65536
-
-
-class Stream(socket.socket):
-    """A connected socket that asks the kernel once for what paramiko asks for in small pieces."""
-
-    _held = b""
-
-    @override
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        held = self._held or super().recv(_READ_BYTES, flags)
-        self._held = held[bufsize:]
-        return held[:bufsize]
-
-    @override
-    def send(self, data: Buffer, flags: int = 0) -> int:
-        return super().send(data, flags | socket.MSG_NOSIGNAL)
-
 
 class _Untimed(Packetizer):
     """Without the thread that paramiko starts to time each handshake: whoever waits here times it."""
@@ -75,33 +63,57 @@ class _Untimed(Packetizer):
         pass
 
 
-def open_stream(address: str, port: int, *, until: float) -> Stream:
-    """A TCP connection by `until` (time.monotonic); each address of the name has its share of the time."""
-    found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
-    last: OSError | None = None
-    for number, (family, kind, protocol, _, place) in enumerate(found):
-        left = until - time.monotonic()
-        if left <= 0:
-            break
-        stream = Stream(family, kind, protocol)
-        try:
-            stream.settimeout(left / (len(found) - number))
-            stream.connect(place)
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            stream.close()
-            last = error
-        except BaseException:
-            stream.close()
-            raise
-        else:
-            return stream
-    raise last or ConnectTimeout(f"{address} does not answer in time", phase="connect")
+# What sshd says when it hangs up on purpose, and may take the next one.
+_FULL = ("Exceeded MaxStartups", "Not allowed at this time")
 
 
-def start(stream: Stream, host_key_types: Iterable[str], *, until: float) -> Transport:
-    """Agree on keys over the stream by `until`, asking for host keys of these types; foreign errors."""
-    transport = Transport(stream, packetizer_class=_Untimed)
+class Dropped(Exception):
+    """The server ended the connection before its banner; `words` is what it said, cleaned."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+class Phase(Protocol):
+    """Who is told which phase of connecting is under way."""
+
+    now: str
+
+
+@dataclass
+class _Nobody:
+    now: str = ""
+
+
+def open_stream(address: str, port: int, *, until: float, steps: Phase | None = None) -> Stream:
+    """A TCP connection by `until` (time.monotonic); of several addresses of the name, the first that answers."""
+    steps = steps or _Nobody()
+    steps.now = "name lookup"
+    found = look_up(address, port, until=until)
+    steps.now = "TCP connect"
+    return connect_first(found, until=until)
+
+
+Kind = TypeVar("Kind", bound=Transport)
+
+
+@overload
+def start(wire: Wire | socket.socket, host_key_types: Iterable[str], *, until: float) -> Transport: ...
+@overload
+def start(
+    wire: Wire | socket.socket, host_key_types: Iterable[str], *, until: float, kind: type[Kind], steps: Phase
+) -> Kind: ...
+def start(
+    wire: Wire | socket.socket,
+    host_key_types: Iterable[str],
+    *,
+    until: float,
+    kind: type[Transport] = Transport,
+    steps: Phase | None = None,
+) -> Transport:
+    """Agree on keys by `until`, asking for host keys of these types; Dropped, ConnectTimeout or foreign errors."""
+    transport = kind(cast("socket.socket", wire), packetizer_class=_Untimed)
     transport.banner_timeout = max(0.1, until - time.monotonic())
     options = transport.get_security_options()
     options.kex = _only(_KEX, options.kex)
@@ -111,12 +123,26 @@ def start(stream: Stream, host_key_types: Iterable[str], *, until: float) -> Tra
     options.key_types = tuple(name for name in host_key_types if name.partition("-cert-v01@")[0] in able) or tuple(able)
     agreed = threading.Event()
     transport.start_client(event=agreed)
-    if not agreed.wait(max(0.0, until - time.monotonic())):
+    answered = agreed.wait(max(0.0, until - time.monotonic()))
+    if transport.remote_version and steps is not None:
+        steps.now = "key exchange"
+    if not answered:
         shut(transport)
-        raise ConnectTimeout("the host does not agree on keys in time", phase="connect")
+        raise ConnectTimeout("nothing answered in time", phase="connect")
     if not transport.is_active():
-        raise transport.get_exception() or EOFError()
+        error = transport.get_exception() or EOFError()
+        if not transport.remote_version and time.monotonic() < until:
+            raise _before_the_banner(wire)
+        raise error
     return transport
+
+
+def _before_the_banner(wire: Wire | socket.socket) -> Exception:
+    """What it means that there was no banner: nothing but an end of the connection is a server that is full."""
+    words = clean(getattr(wire, "opening", b""))
+    if not words or words in _FULL:
+        return Dropped(words)
+    return SSHException(f"it speaks no SSH: {words}")
 
 
 def shut(transport: Transport) -> None:

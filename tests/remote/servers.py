@@ -55,6 +55,8 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sessions: list[subprocess.Popen[bytes]] = []
+        self.connections = 0
+        self.to_drop: list[bytes] = []  # what the next connections hear instead of a banner
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -77,6 +79,23 @@ class Server:
             session.wait()
         self._sessions.clear()
 
+    def configure(self, *options: str) -> None:
+        """Further options of sshd_config, for the connections to come."""
+        self._config.write_text("\n".join(options) + "\n" + self._config.read_text())
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Stop every process of every connection for the time of the block: nothing is read, nothing answered."""
+        pids = [pid for session in self._sessions for pid in _tree(session.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def close(self) -> None:
         """Stop listening, and end every connection."""
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -91,7 +110,11 @@ class Server:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             with connection:
+                if self.to_drop:
+                    connection.sendall(self.to_drop.pop(0))
+                    continue
                 self._sessions.append(
                     subprocess.Popen(
                         [self._program, "-i", "-e", "-f", str(self._config)],

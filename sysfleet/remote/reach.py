@@ -1,0 +1,192 @@
+"""From a hop to a connection that is proven and logged in to, through whatever bastions stand before it.
+
+Says of every failure in which phase and after how long it came. Knows no program, and nothing of what runs later.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from paramiko.transport import Transport
+from typing_extensions import override
+
+from sysfleet.errors import ConnectionLost, HostKeyRejected, LoginRejected
+from sysfleet.remote.access import Access
+from sysfleet.remote.bastion import Bastion, BastionTransport
+from sysfleet.remote.evidence import clean
+from sysfleet.remote.host_certificate import read_certificate
+from sysfleet.remote.known_hosts import HostKey, KnownHosts
+from sysfleet.remote.login import log_in
+from sysfleet.remote.target import Hop
+from sysfleet.remote.translate import translated
+from sysfleet.remote.transport import Dropped, open_stream, shut, start
+from sysfleet.remote.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paramiko.pkey import PKey
+
+Kind = TypeVar("Kind", bound=Transport)
+
+# A server that says why it hangs up before its banner is tried until the time is over; others a few times.
+_SILENT_DROPS = 4
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
+_FULL = "Exceeded MaxStartups"
+
+
+@dataclass
+class Steps:
+    """Which phase of connecting is under way, and since when all of it is."""
+
+    now: str = "name lookup"
+    began_at: float = field(default_factory=time.monotonic)
+
+    @override
+    def __str__(self) -> str:
+        elapsed_s = time.monotonic() - self.began_at
+        # No fractions: rows of hosts that fail alike should read alike.
+        return f"{self.now}, " + ("at once" if elapsed_s < 0.95 else f"after {elapsed_s:.0f} s")
+
+
+def reach(hop: Hop, jumps: tuple[Hop, ...], access: Access, *, deadline: float, kind: type[Kind]) -> Kind:
+    """A connection to a server behind `jumps`, with its key proven, logged in to; a HostError says what is wrong.
+
+    Bastions that others have connected to are shared. All of it ends by `deadline` (time.monotonic), and what
+    concerns this server within `connect_timeout_s`.
+    """
+    known_as, known_port = known_name(hop, access.known_hosts)
+    types = access.known_hosts.algorithms(known_as, known_port)
+    transport, steps, until = begin(hop, jumps, access, types, deadline=deadline, kind=kind)
+    try:
+        steps.now = "login"
+        _prove(transport.get_remote_server_key(), known_as, known_port, access.known_hosts)
+        identities = access.identities if hop.identities is None else hop.identities
+        log_in(transport, hop.user, identities, access.password(hop), who=hop.name, until=until)
+    except Exception as error:
+        shut(transport)
+        raise _told(error, steps, until) from error
+    except BaseException:
+        shut(transport)
+        raise
+    return transport
+
+
+def begin(
+    hop: Hop,
+    jumps: tuple[Hop, ...],
+    access: Access,
+    types: Iterable[str],
+    *,
+    deadline: float,
+    kind: type[Kind],
+) -> tuple[Kind, Steps, float]:
+    """A connection with keys agreed on, nothing proven yet; with it the phase it is in and its own end."""
+    types = tuple(types)
+    bastion = _bastion(jumps, access, deadline) if jumps else None
+    for lost in (False, True):
+        steps = Steps()
+        until = min(deadline, steps.began_at + access.connect_timeout_s)
+        try:
+            return _started(hop, bastion, access, types, steps, until=until, kind=kind), steps, until
+        except Exception as error:
+            if bastion is None or bastion.alive or lost:
+                raise _told(error, steps, until) from error
+        # The bastion's connection died in the meantime, and nothing was done yet on the host.
+        bastion = _bastion(jumps, access, deadline)
+    raise AssertionError("unreachable")
+
+
+def _bastion(jumps: tuple[Hop, ...], access: Access, deadline: float) -> Bastion:
+    def connect() -> Bastion:
+        transport = reach(jumps[-1], jumps[:-1], access, deadline=deadline, kind=BastionTransport)
+        return Bastion(jumps[-1].name, transport, note=access.bastions.note)
+
+    return access.bastions.get(jumps, connect, until=deadline)
+
+
+def _started(
+    hop: Hop,
+    bastion: Bastion | None,
+    access: Access,
+    types: tuple[str, ...],
+    steps: Steps,
+    *,
+    until: float,
+    kind: type[Kind],
+) -> Kind:
+    pause_s = _FIRST_PAUSE_S
+    for drops in range(1, 1000):
+        wire = _wire(hop, bastion, steps, until)
+        try:
+            steps.now = "waiting for the banner"
+            return start(wire, types, until=until, kind=kind, steps=steps)
+        except Dropped as dropped:
+            wire.close()
+            over = time.monotonic() + pause_s >= until
+            if over or (drops >= _SILENT_DROPS and _FULL not in dropped.words):
+                raise _dropped(hop, dropped.words, drops) from dropped
+            access.bastions.pause(pause_s)
+            access.bastions.note(f"{hop.name} hung up before its banner, as MaxStartups makes it: tried again")
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        except BaseException:
+            wire.close()
+            raise
+    raise AssertionError("unreachable")
+
+
+def _wire(hop: Hop, bastion: Bastion | None, steps: Steps, until: float) -> Wire:
+    if bastion is None:
+        wire: Wire = open_stream(hop.address, hop.port, until=until, steps=steps)
+    else:
+        steps.now = "TCP connect from the bastion"
+        wire = bastion.wire(hop.address, hop.port, until=until)
+    return wire
+
+
+def _dropped(hop: Hop, words: str, drops: int) -> ConnectionLost:
+    return ConnectionLost(
+        f"the server hung up before its banner, {drops} times",
+        phase="connect",
+        hint=f"raise MaxStartups on {hop.name}, look for what else connects there, or lower [run] workers",
+        evidence=words or None,
+    )
+
+
+def _told(error: Exception, steps: Steps, until: float) -> Exception:
+    told = translated(error, phase="connect", deadline_passed=time.monotonic() >= until)
+    if not isinstance(told, HostKeyRejected | LoginRejected):
+        told.message = f"{told.message} ({steps})"
+        told.args = (told.message,)
+    return told
+
+
+def known_name(hop: Hop, known_hosts: KnownHosts) -> tuple[str, int]:
+    """Name and port under which known hosts are asked for a server: the first under which anything is known."""
+    if hop.known_as is not None:
+        return hop.known_as, 22  # ssh looks an alias up without the port
+    for name in (hop.address, hop.name):
+        if known_hosts.algorithms(name, hop.port):
+            return name, hop.port
+    return hop.address, hop.port
+
+
+def _prove(key: PKey, name: str, port: int, known_hosts: KnownHosts) -> None:
+    shown = HostKey(key.get_name(), key.asbytes())
+    if key.public_blob is None:
+        known_hosts.check(name, port, shown)
+        return
+    certificate = read_certificate(key.public_blob.key_blob)
+    if certificate is None:
+        raise HostKeyRejected(f"the host key of {name} is a certificate that makes no sense", phase="connect")
+    for one in (certificate.authority, shown):
+        known_hosts.check_revoked(name, port, one)
+    problem = certificate.problem(name, known_hosts.authorities(name, port), time.time())
+    if problem is not None:
+        raise HostKeyRejected(
+            f"the host key of {clean(name)} is not trusted: {clean(problem)}",
+            phase="connect",
+            hint="sign the host's key anew, or trust its authority in known_hosts",
+        )
