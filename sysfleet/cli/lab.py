@@ -38,6 +38,9 @@ def _declare_up(parser: ArgumentParser) -> None:
         help="hosts, in turn web, db, router, bastion (default: 6)",
     )
     number.add_argument("--mixed", action="store_true", help="fifty hosts, some large, old or silent (default: off)")
+    number.add_argument(
+        "--faulty", action="store_true", help="a host of each fault that one can have, named as it (default: off)"
+    )
     parser.add_argument(
         "--mode",
         choices=("auto", "namespaces", "folder"),
@@ -123,10 +126,12 @@ def _up(options: Namespace, terminal: Terminal) -> ExitCode:
 def _specs(options: Namespace) -> list[HostSpec]:
     from dataclasses import replace
 
-    from sysfleet.lab import mixed_hosts, standard_hosts
+    from sysfleet.lab import faulty_hosts, mixed_hosts, standard_hosts
 
     if options.mixed:
         return mixed_hosts()
+    if options.faulty:
+        return faulty_hosts()
     rival = "".join(f"{key} = {value}\n" for key, value in _pairs("--rival", options.rival).items())
     values = _pairs("--value", options.value)
     return [

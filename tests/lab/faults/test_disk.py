@@ -1,7 +1,9 @@
 """Disks that refuse: what can be read still can, what is written is not there."""
 
+import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -79,9 +81,11 @@ def test_nothing_is_left_of_a_lab_with_a_bad_disk(lab_factory: LabFactory, by_si
     faults = ("file_immutable", "disk_full", "etc_read_only", "image_read_only", "sysctl_d_is_link")
     specs = [HostSpec(fault.replace("_", "-"), faults=(fault,)) for fault in faults]  # type: ignore[arg-type]
     lab = lab_factory(*specs, mode="namespaces")
+    for name in lab.hosts:
+        lab.restart(name)
     if by_signal:
         inits = [host.process for host in lab.hosts.values()]
-        os.kill(_supervisor(lab), 9)
+        os.kill(_supervisor(lab), signal.SIGKILL)
         assert all(process is not None and process.wait(30) for process in inits)
     lab.down()
     assert str(lab.folder) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
@@ -89,6 +93,4 @@ def test_nothing_is_left_of_a_lab_with_a_bad_disk(lab_factory: LabFactory, by_si
 
 
 def _supervisor(lab: Lab) -> int:
-    import json
-
     return int(json.loads((lab.folder / "lab.json").read_text(encoding="utf-8"))["supervisor"][0])
