@@ -1,0 +1,104 @@
+"""Logging in with the system's ssh: until the host's shell says that it waits, or until it is known why it does not.
+
+Knows no program that is to be run there; whoever gets the process ends it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sysfleet.errors import CommandFailed, ConnectError
+from sysfleet.remote.access import Access
+from sysfleet.remote.child import Child
+from sysfleet.remote.openssh_client import Client, Files
+from sysfleet.remote.openssh_command import LOGIN, WAITING, configuration, login
+from sysfleet.remote.openssh_log import Said
+from sysfleet.remote.openssh_words import reason
+from sysfleet.remote.target import Target
+
+# Banners, and a profile that talks, are shorter.
+_NOISE_BYTES = 1 << 20
+_LAST_WORDS_S = 1.0
+
+
+def log_in(
+    client: Client,
+    target: Target,
+    access: Access,
+    *,
+    until: float,
+    shared: bool = False,
+    in_terminal: str | None = None,
+) -> tuple[Child, Files]:
+    """A process whose shell on the host waits for a command, or has ended; a HostError where the host let nobody in.
+
+    `shared`: others may come in by the same connection, through the socket among the files. `in_terminal`: a command
+    that is run at once instead, in a terminal.
+    """
+    began_at = time.monotonic()
+    files = client.files()
+    try:
+        text = configuration(client.options, connect_timeout_s=access.connect_timeout_s)
+        files.configuration.write_text(text, encoding="utf-8")
+        words = login(
+            client.options,
+            target,
+            configuration=files.configuration,
+            log=files.log,
+            socket=files.socket if shared else None,
+            command=WAITING if in_terminal is None else in_terminal,
+            in_terminal=in_terminal is not None,
+        )
+        child = client.start(words, files.log)
+    except BaseException:
+        files.remove()
+        raise
+    try:
+        waits = _shell_waits if in_terminal is None else _logged_in
+        _wait(child, client, target, waits, until=until, began_at=began_at)
+    except BaseException:
+        child.kill()
+        client.end(child)
+        files.remove()
+        raise
+    files.configuration.unlink()
+    files.log.unlink()
+    return child, files
+
+
+def _shell_waits(child: Child) -> bool:
+    return LOGIN in child.stdout
+
+
+def _logged_in(child: Child) -> bool:
+    return Said(child.log, "").logged_in
+
+
+def _wait(
+    child: Child, client: Client, target: Target, is_in: Callable[[Child], bool], *, until: float, began_at: float
+) -> None:
+    try:
+        in_time = child.pump(lambda: child.silent or is_in(child), until=until, limit_bytes=_NOISE_BYTES)
+        if in_time and child.silent:
+            last = min(until, time.monotonic() + _LAST_WORDS_S)
+            child.pump(lambda: child.gone, until=last, limit_bytes=_NOISE_BYTES)
+    except CommandFailed as error:
+        raise ConnectError(f"{error.message} before any program", phase="connect") from error
+    at = child.stdout.find(LOGIN)
+    if at >= 0:
+        # What came before is a banner's, a profile's or a bastion's, and no program's.
+        child.drain()
+        del child.stdout[: at + len(LOGIN)], child.stderr[:]
+        return
+    said = Said(child.log, child.stderr.decode("utf-8", "replace"))
+    if in_time and said.logged_in:
+        return
+    raise reason(
+        said,
+        user=target.user,
+        host=target.address,
+        elapsed_s=time.monotonic() - began_at,
+        late=not in_time,
+        trusted=client.host_key_lines,
+    )
