@@ -1,4 +1,4 @@
-"""What all connections of a run share: trust, keys, passwords, limits. It opens nothing by itself."""
+"""What all connections of a run share: trust, keys, passwords, limits. A record; it opens nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sysfleet.remote.bastions import Bastions
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.password import Password
@@ -37,9 +36,3 @@ class Access:
     runtime: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_terminal: set[str] = field(default_factory=set, repr=False)
-    bastions: Bastions = field(default_factory=Bastions, repr=False)
-
-    def close(self) -> None:
-        """End what is shared: connections to bastions, and the one to an agent."""
-        self.bastions.close()
-        self.identities.close()

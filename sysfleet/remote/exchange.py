@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from sysfleet.errors import CommandFailed, CommandTimeout
-from sysfleet.remote.framing import began
+from sysfleet.remote.dialogue import Dialogue, Turn
 
 if TYPE_CHECKING:
     from paramiko.channel import Channel
@@ -62,28 +62,55 @@ class Exchange:
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.status = -1
+        self.given_up = False
 
-    def run(self, command: str, upload: bytes, *, password: str | None) -> None:
+    def run(
+        self,
+        command: str,
+        upload: bytes,
+        *,
+        dialogue: Dialogue | None = None,
+        in_terminal: bool = False,
+        until: float | None = None,
+    ) -> None:
         """Start the command, feed it, and gather its output; the exit status is -1 where the host sent none.
 
-        With a password, that goes first, and the upload only when the stub says that it runs: a wrong
-        password must not be followed by lines that sudo would take for more attempts.
+        With a dialogue the upload goes in when that says so, `until` then at the latest: a wrong password must not
+        be followed by lines that sudo would take for more attempts.
         """
         channel = self._channel
         channel.event = _Answer(self._deadline)
         channel.in_buffer.set_event(self._wake)
         channel.in_stderr_buffer.set_event(self._wake)
+        if in_terminal:
+            channel.get_pty("dumb")
         channel.exec_command(command)
-        if password is None:
-            self._write(upload, last=True)
-            self._read_to_the_end()
-            return
-        self._write(password.encode() + b"\n", last=False)
-        if self._read_until_ready():
-            self._write(upload, last=True)
+        if dialogue is None or self._talk(dialogue, self._deadline if until is None else until):
+            # A terminal has no end of input.
+            self._write(upload, last=not in_terminal)
+        elif in_terminal:
+            self.given_up = True
+            channel.close()
         else:
+            self.given_up = True
             channel.shutdown_write()
         self._read_to_the_end()
+
+    def _talk(self, dialogue: Dialogue, until: float) -> bool:
+        """Whether the program may go in."""
+        ended = False
+        while True:
+            match dialogue.next(self.stdout, self.stderr):
+                case Turn.READY:
+                    return True
+                case Turn.REFUSED:
+                    return False
+                case Turn.ANSWER:
+                    self._write(dialogue.answer(), last=False)
+                case Turn.WAIT:
+                    if ended:
+                        return False
+                    ended = self._read_once(until, "root rights were not had in time")
 
     def _write(self, data: bytes, *, last: bool) -> None:
         at = 0
@@ -95,9 +122,9 @@ class Exchange:
             if last:
                 self._channel.shutdown_write()
             return
-        threading.Thread(target=self._write_rest, args=(data, at), name="sysfleet-upload", daemon=True).start()
+        threading.Thread(target=self._write_rest, args=(data, at, last), name="sysfleet-upload", daemon=True).start()
 
-    def _write_rest(self, data: bytes, at: int) -> None:
+    def _write_rest(self, data: bytes, at: int, last: bool) -> None:  # noqa: FBT001 - the thread's arguments
         channel = self._channel
         channel.settimeout(max(0.001, self._deadline - time.monotonic()))
         try:
@@ -106,29 +133,23 @@ class Exchange:
                 if sent == 0:
                     return
                 at += sent
-            channel.shutdown_write()
+            if last:
+                channel.shutdown_write()
         except (OSError, EOFError):
             pass  # whoever reads meets the same end
 
-    def _read_until_ready(self) -> bool:
-        while not began(bytes(self.stdout)):
-            ended = self._read_once()
-            if ended or b"try again" in self.stderr:
-                return began(bytes(self.stdout))
-        return True
-
     def _read_to_the_end(self) -> None:
-        while not self._read_once():
+        while not self._read_once(self._deadline):
             pass
         left = max(0.0, self._deadline - time.monotonic())
         if not self._channel.status_event.wait(left):
-            raise self._too_late()
+            raise CommandTimeout("the program was not done in time", phase="run")
         self.status = self._channel.exit_status
 
-    def _read_once(self) -> bool:
+    def _read_once(self, until: float, too_late: str = "the program was not done in time") -> bool:
         """Wait for output and take it; whether that was the last."""
         channel, wake = self._channel, self._wake
-        left = self._deadline - time.monotonic()
+        left = until - time.monotonic()
         woken = left > 0 and wake.wait(min(left, _GRACE_S))
         wake.rearm()
         ended = bool(channel.eof_received or channel.closed)
@@ -139,10 +160,7 @@ class Exchange:
         if len(self.stdout) + len(self.stderr) > self._limit:
             raise CommandFailed(f"the host sends more than {self._limit} bytes", phase="run")
         if not ended and not woken:
-            if time.monotonic() >= self._deadline:
-                raise self._too_late()
+            if time.monotonic() >= until:
+                raise CommandTimeout(too_late, phase="run")
             return channel.status_event.is_set()
         return ended
-
-    def _too_late(self) -> CommandTimeout:
-        return CommandTimeout("the program was not done in time", phase="run")

@@ -6,27 +6,34 @@ Knows the run's keys and known hosts as they are handed in; knows no program, an
 from __future__ import annotations
 
 import time
-
-from paramiko.transport import Transport
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sysfleet.errors import (
     CommandError,
     CommandFailed,
     CommandTimeout,
     ConnectionLost,
+    HostKeyRejected,
 )
+from sysfleet.remote import framing, terminal
 from sysfleet.remote.access import Access
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.exchange import Exchange
-from sysfleet.remote.framing import checked_mark, unframed, upload
-from sysfleet.remote.password import Password
-from sysfleet.remote.privilege import PLAIN, command_line, refusal
-from sysfleet.remote.reach import reach
+from sysfleet.remote.framing import Framed, checked_mark, unframed
+from sysfleet.remote.host_certificate import read_certificate
+from sysfleet.remote.known_hosts import HostKey, KnownHosts
+from sysfleet.remote.login import log_in
+from sysfleet.remote.privilege import PLAIN
+from sysfleet.remote.rights import Attempt, Refused, Rights, never_began
 from sysfleet.remote.session import Completed
 from sysfleet.remote.target import Target
 from sysfleet.remote.translate import translated
-from sysfleet.remote.transport import shut
+from sysfleet.remote.transport import open_stream, shut, start
 
+if TYPE_CHECKING:
+    from paramiko.pkey import PKey
+    from paramiko.transport import Transport
 _NO_STATUS = -1
 
 
@@ -36,7 +43,60 @@ def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSessi
     All of it ends by `deadline` (time.monotonic) and within `connect_timeout_s`.
     """
     checked_mark(target.mark)
-    return ParamikoSession(reach(target, target.jumps, access, deadline=deadline, kind=Transport), target, access)
+    until = min(deadline, time.monotonic() + access.connect_timeout_s)
+    transport: Transport | None = None
+    try:
+        known_as = _known_as(target, access.known_hosts)
+        stream = open_stream(target.address, target.port, until=until)
+        try:
+            transport = start(stream, access.known_hosts.algorithms(known_as, target.port), until=until)
+        except BaseException:
+            stream.close()
+            raise
+        _prove(transport.get_remote_server_key(), known_as, target.port, access.known_hosts)
+        log_in(
+            transport,
+            target.user,
+            target.identities or access.identities,
+            access.password(target),
+            who=target.name,
+            until=until,
+        )
+    except Exception as error:
+        if transport is not None:
+            shut(transport)
+        raise translated(error, phase="connect", deadline_passed=time.monotonic() >= until) from error
+    except BaseException:
+        if transport is not None:
+            shut(transport)
+        raise
+    return ParamikoSession(transport, target, access)
+
+
+def _known_as(target: Target, known_hosts: KnownHosts) -> str:
+    for name in (target.address, target.name):
+        if known_hosts.algorithms(name, target.port):
+            return name
+    return target.address
+
+
+def _prove(key: PKey, name: str, port: int, known_hosts: KnownHosts) -> None:
+    shown = HostKey(key.get_name(), key.asbytes())
+    if key.public_blob is None:
+        known_hosts.check(name, port, shown)
+        return
+    certificate = read_certificate(key.public_blob.key_blob)
+    if certificate is None:
+        raise HostKeyRejected(f"the host key of {name} is a certificate that makes no sense", phase="connect")
+    for one in (certificate.authority, shown):
+        known_hosts.check_revoked(name, port, one)
+    problem = certificate.problem(name, known_hosts.authorities(name, port), time.time())
+    if problem is not None:
+        raise HostKeyRejected(
+            f"the host key of {clean(name)} is not trusted: {clean(problem)}",
+            phase="connect",
+            hint="sign the host's key anew, or trust its authority in known_hosts",
+        )
 
 
 class ParamikoSession:
@@ -49,31 +109,37 @@ class ParamikoSession:
         self._closed = False
 
     def run(self, program: bytes, *, deadline: float, limit_bytes: int, privileged: bool) -> Completed:
-        """Run a shell program and wait for its end, as `Session` says; each run has a channel of its own."""
+        """Run a shell program and wait for its end, as `Session` says; each attempt has a channel of its own."""
         began_at = time.monotonic()
-        secret = self._access.privilege_password(self._target) if privileged else None
-        password = self._password(secret, deadline)
-        if privileged:
-            command = command_line(self._access.privilege, user=self._target.user, with_password=password is not None)
+
+        def carry(attempt: Attempt) -> Completed | Refused:
+            return self._carried(attempt, program, deadline=deadline, limit_bytes=limit_bytes)
+
+        if privileged and self._access.privilege != "none":
+            found = Rights(self._access, self._target).run(carry, deadline=deadline)
         else:
-            command = PLAIN
-        text = upload(program, self._target.mark)
+            found = self._without_rights(carry(Attempt(PLAIN, in_terminal=False, until=deadline)))
+        return replace(found, elapsed_s=time.monotonic() - began_at)
+
+    def _carried(self, attempt: Attempt, program: bytes, *, deadline: float, limit_bytes: int) -> Completed | Refused:
+        carrier = terminal if attempt.in_terminal else framing
+        text = carrier.upload(program, self._target.mark)
         try:
-            channel = self._transport.open_session(timeout=max(0.001, deadline - began_at))
+            channel = self._transport.open_session(timeout=max(0.001, deadline - time.monotonic()))
             exchange = Exchange(channel, deadline=deadline, limit_bytes=limit_bytes)
-            exchange.run(command, text, password=password)
+            exchange.run(
+                attempt.command,
+                text,
+                dialogue=attempt.dialogue,
+                in_terminal=attempt.in_terminal,
+                until=attempt.until,
+            )
         except CommandError:
             self.close()
             raise
         except Exception as error:
             raise self._failed(error, deadline) from error
-        finally:
-            if secret is not None:
-                secret.undecided(self._target.name)
-        return self._completed(exchange, privileged=privileged, elapsed_s=time.monotonic() - began_at)
-
-    def _password(self, secret: Password | None, deadline: float) -> str | None:
-        return secret.ask(self._target.name, until=deadline) if secret is not None else None
+        return self._ended(attempt, exchange)
 
     def close(self) -> None:
         """End the connection, from any thread, at once; a running program ends with ConnectionLost."""
@@ -90,19 +156,28 @@ class ParamikoSession:
             )
         return translated(error, phase="run")
 
-    def _completed(self, exchange: Exchange, *, privileged: bool, elapsed_s: float) -> Completed:
+    def _ended(self, attempt: Attempt, exchange: Exchange) -> Completed | Refused:
+        """What came of an attempt: the program's end, or what was said instead of starting the stub as root."""
         stdout, stderr = bytes(exchange.stdout), bytes(exchange.stderr)
-        lost = exchange.status == _NO_STATUS
+        lost = exchange.status == _NO_STATUS and not exchange.given_up
         if lost and (self._closed or not self._transport.is_active()):
             raise ConnectionLost("the connection ended before the program did", phase="run")
-        framed = unframed(stdout, self._target.mark)
+        framed: Framed | None
+        if attempt.in_terminal:
+            printed = terminal.unframed(stdout, self._target.mark)
+            framed, stderr = printed.framed, printed.errors
+        else:
+            framed = unframed(stdout, self._target.mark)
         if framed is not None:
-            return Completed(framed.status, framed.body, stderr, elapsed_s)
+            return Completed(framed.status, framed.body, stderr, 0.0)
+        said = stdout + b"\n" + stderr
+        if attempt.dialogue is not None:
+            said = attempt.dialogue.without_password(said)
         if lost:
-            raise CommandFailed("the program was killed on the host", phase="run", evidence=clean(stderr) or None)
-        denied = refusal(stderr, user=self._target.user) if privileged else None
-        raise denied or CommandFailed(
-            f"the program never began on the host (status {exchange.status})",
-            phase="run",
-            evidence=clean(stderr) or clean(stdout) or None,
-        )
+            raise CommandFailed("the program was killed on the host", phase="run", evidence=clean(said) or None)
+        return never_began(said, exchange.status)
+
+    def _without_rights(self, found: Completed | Refused) -> Completed:
+        if isinstance(found, Refused):
+            raise CommandFailed("the program never began on the host", phase="run", evidence=clean(found.said) or None)
+        return found

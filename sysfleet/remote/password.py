@@ -11,12 +11,23 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
+TRIAL_S = 20.0
+"""How long a first attempt may take: others wait for it, and have to get their turn within their own time."""
+
 
 class PasswordRefused(Exception):
     """The password is known to be wrong: `where` refused it. Never holds the password."""
 
     def __init__(self, where: str) -> None:
         super().__init__(where)
+        self.where = where
+
+
+class PasswordOnTrial(TimeoutError):
+    """Another host has not said yet whether the password is right: `where` has been given it."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"the password is being tried on {where}")
         self.where = where
 
 
@@ -40,17 +51,22 @@ class Password:
     def __repr__(self) -> str:
         return "Password(…)"
 
+    @property
+    def proven(self) -> bool:
+        """Whether a host has taken it: then `ask` answers at once."""
+        return self._proven
+
     def ask(self, who: str, *, until: float) -> str | None:
         """The password for this host's attempt; None where the source has none.
 
         Waits while another host tries it for the first time, at most until `until` (time.monotonic), then raises
-        TimeoutError; raises PasswordRefused once a host has refused it before any took it.
+        PasswordOnTrial; raises PasswordRefused once a host has refused it before any took it.
         """
         with self._changed:
             while self._trying is not None and not self._proven and self._refused_by is None:
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise TimeoutError(f"the password is being tried on {self._trying}")
+                    raise PasswordOnTrial(self._trying)
                 self._changed.wait(left)
             if self._refused_by is not None:
                 raise PasswordRefused(self._refused_by)

@@ -124,7 +124,7 @@ def test_a_host_that_answers_while_it_is_written_to_makes_nobody_wait_for_ever(s
     one = shared.connect()
     data = b"0123456789abcdef" * 500_000
     exchange = Exchange(one._transport.open_session(), deadline=soon(), limit_bytes=LIMIT)
-    exchange.run("tee /dev/stderr", data, password=None)
+    exchange.run("tee /dev/stderr", data)
     one.close()
     assert exchange.stdout == data
     assert exchange.stderr == data
@@ -307,9 +307,13 @@ def test_what_is_no_ssh_server_is_a_connect_error(shared: Way) -> None:
 SUDO = """#!/bin/sh
 # Stands for sudo: asks for the password three times, reading standard input byte by byte as sudo does.
 case $1 in -n) echo 'sudo: a password is required' >&2; exit 1;; esac
-while [ "$1" != -- ]; do shift; done
+while [ "$1" != -- ]; do
+    case $1 in -p) prompt=$(printf '%s' "$2" | sed 's/%%/%/');; esac
+    shift
+done
 shift
 for try in 1 2 3; do
+    printf '%s' "$prompt" >&2
     IFS= read -r given || { echo 'sudo: no password was provided' >&2; exit 1; }
     if [ "$given" = "open sesame" ]; then exec "$@"; fi
     echo "tried" >>LOG
