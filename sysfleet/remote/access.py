@@ -1,4 +1,4 @@
-"""What all connections of a run share: trust, keys, passwords, limits. A record; it opens nothing."""
+"""What all connections of a run share: trust, keys, passwords, limits. It opens nothing by itself."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sysfleet.remote.bastions import Bastions
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
+from sysfleet.remote.openssh_client import Client
 from sysfleet.remote.password import Password
 from sysfleet.remote.privilege import Method
 from sysfleet.remote.target import Hop
@@ -21,7 +23,7 @@ def _no_password(_hop: Hop) -> Password | None:
 class Access:
     """Trust, keys and limits of a run. Passwords are found by the server that asks for them, when it asks.
 
-    `config` is the ssh_config that the OpenSSH client is to follow; `runtime` the user's own folder for sockets;
+    `config` is the ssh_config that is followed here; `openssh` starts the system's ssh, where any host is gone to by it;
     `environ` the environment of programs that are started here, without the variables that hold secrets;
     `in_terminal` the hosts that were found to give root rights in a terminal alone.
     """
@@ -33,6 +35,14 @@ class Access:
     privilege: Method = "auto"
     privilege_password: Callable[[Hop], Password | None] = _no_password
     config: Path | None = None
-    runtime: Path | None = None
+    openssh: Client | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_terminal: set[str] = field(default_factory=set, repr=False)
+    bastions: Bastions = field(default_factory=Bastions, repr=False)
+
+    def close(self) -> None:
+        """End what is shared: connections to bastions, the one to an agent, and every ssh that is still there."""
+        self.bastions.close()
+        self.identities.close()
+        if self.openssh is not None:
+            self.openssh.close()

@@ -7,33 +7,28 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from paramiko.transport import Transport
 
 from sysfleet.errors import (
     CommandError,
     CommandFailed,
     CommandTimeout,
     ConnectionLost,
-    HostKeyRejected,
 )
 from sysfleet.remote import framing, terminal
 from sysfleet.remote.access import Access
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.exchange import Exchange
 from sysfleet.remote.framing import Framed, checked_mark, unframed
-from sysfleet.remote.host_certificate import read_certificate
-from sysfleet.remote.known_hosts import HostKey, KnownHosts
-from sysfleet.remote.login import log_in
 from sysfleet.remote.privilege import PLAIN
+from sysfleet.remote.reach import reach
 from sysfleet.remote.rights import Attempt, Refused, Rights, never_began
 from sysfleet.remote.session import Completed
 from sysfleet.remote.target import Target
 from sysfleet.remote.translate import translated
-from sysfleet.remote.transport import open_stream, shut, start
+from sysfleet.remote.transport import shut
 
-if TYPE_CHECKING:
-    from paramiko.pkey import PKey
-    from paramiko.transport import Transport
 _NO_STATUS = -1
 
 
@@ -43,60 +38,7 @@ def connect(target: Target, access: Access, *, deadline: float) -> ParamikoSessi
     All of it ends by `deadline` (time.monotonic) and within `connect_timeout_s`.
     """
     checked_mark(target.mark)
-    until = min(deadline, time.monotonic() + access.connect_timeout_s)
-    transport: Transport | None = None
-    try:
-        known_as = _known_as(target, access.known_hosts)
-        stream = open_stream(target.address, target.port, until=until)
-        try:
-            transport = start(stream, access.known_hosts.algorithms(known_as, target.port), until=until)
-        except BaseException:
-            stream.close()
-            raise
-        _prove(transport.get_remote_server_key(), known_as, target.port, access.known_hosts)
-        log_in(
-            transport,
-            target.user,
-            target.identities or access.identities,
-            access.password(target),
-            who=target.name,
-            until=until,
-        )
-    except Exception as error:
-        if transport is not None:
-            shut(transport)
-        raise translated(error, phase="connect", deadline_passed=time.monotonic() >= until) from error
-    except BaseException:
-        if transport is not None:
-            shut(transport)
-        raise
-    return ParamikoSession(transport, target, access)
-
-
-def _known_as(target: Target, known_hosts: KnownHosts) -> str:
-    for name in (target.address, target.name):
-        if known_hosts.algorithms(name, target.port):
-            return name
-    return target.address
-
-
-def _prove(key: PKey, name: str, port: int, known_hosts: KnownHosts) -> None:
-    shown = HostKey(key.get_name(), key.asbytes())
-    if key.public_blob is None:
-        known_hosts.check(name, port, shown)
-        return
-    certificate = read_certificate(key.public_blob.key_blob)
-    if certificate is None:
-        raise HostKeyRejected(f"the host key of {name} is a certificate that makes no sense", phase="connect")
-    for one in (certificate.authority, shown):
-        known_hosts.check_revoked(name, port, one)
-    problem = certificate.problem(name, known_hosts.authorities(name, port), time.time())
-    if problem is not None:
-        raise HostKeyRejected(
-            f"the host key of {clean(name)} is not trusted: {clean(problem)}",
-            phase="connect",
-            hint="sign the host's key anew, or trust its authority in known_hosts",
-        )
+    return ParamikoSession(reach(target, target.jumps, access, deadline=deadline, kind=Transport), target, access)
 
 
 class ParamikoSession:
