@@ -44,16 +44,16 @@ def start_sshd(environment: Mapping[str, str]) -> int:
     return os.posix_spawn(sshd, words, environment, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
 
 
-def relay(listener: socket.socket) -> None:
-    """Pass every connection on to the host's sshd, for ever; whoever comes before that listens, waits."""
-    _await_sshd()
+def relay(listener: socket.socket, address: tuple[str, int] = _ADDRESS) -> None:
+    """Pass every connection on to what listens there, for ever; whoever comes before it does, waits."""
+    _await_server(address)
     listener.setblocking(False)
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         while True:
             for event, mask in selector.select():
                 if event.fileobj is listener:
-                    _accept(listener, selector)
+                    _accept(listener, address, selector)
                     continue
                 if mask & selectors.EVENT_WRITE:
                     event.data.flush()
@@ -61,24 +61,24 @@ def relay(listener: socket.socket) -> None:
                     event.data.forward()
 
 
-def _await_sshd() -> None:
+def _await_server(address: tuple[str, int]) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
         with socket.socket() as attempt:
-            if attempt.connect_ex(_ADDRESS) == 0:
+            if attempt.connect_ex(address) == 0:
                 return
         if time.monotonic() > deadline:
-            raise TimeoutError("the host's sshd does not listen")
+            raise TimeoutError("nothing listens on {}:{}".format(*address))
         time.sleep(_POLL_S)
 
 
-def _accept(listener: socket.socket, selector: selectors.BaseSelector) -> None:
+def _accept(listener: socket.socket, address: tuple[str, int], selector: selectors.BaseSelector) -> None:
     with suppress(*_NOT_NOW, ConnectionAbortedError):
         client, _ = listener.accept()
         server = socket.socket()
         server.setblocking(False)
         # What this cannot say at once, the first use of the socket says.
-        server.connect_ex(_ADDRESS)
+        server.connect_ex(address)
         one, other = _End(client, selector), _End(server, selector)
         one.other, other.other = other, one
         one.watch()

@@ -177,17 +177,16 @@ def test_a_certificate_of_a_trusted_authority_lets_its_user_in(lab: Lab, keys: d
 def test_a_host_certificate_speaks_for_a_host_whose_key_is_not_known(
     lab: Lab, keys: dict[str, asyncssh.SSHKey], tmp_path: Path
 ) -> None:
-    host, authority = lab.hosts["keys"], keys["host-ca"]
-    trusted = tmp_path / "known_hosts"
-    trusted.write_text(f"@cert-authority * {authority.export_public_key().decode()}", encoding="utf-8")
+    host = lab.hosts["keys"]
     public = asyncssh.import_public_key(host.host_key)
-    signed = authority.generate_host_certificate(public, "keys", principals=["127.0.0.1"])
-    certificate = host.etc / "ssh/host-cert.pub"
-    signed.write_certificate(str(certificate))
-    assert ssh(lab, host, "hostname", known_hosts=str(trusted)).stdout == b"keys\n"
-    certificate.unlink()
-    with pytest.raises(asyncssh.DisconnectError):
-        ssh(lab, host, "hostname", known_hosts=str(trusted))
+    signed = keys["host-ca"].generate_host_certificate(public, "keys", principals=["127.0.0.1"])
+    signed.write_certificate(str(host.etc / "ssh/host-cert.pub"))
+    trusting = {name: tmp_path / name for name in ("host-ca", "user-ca")}
+    for name, file in trusting.items():
+        file.write_text(f"@cert-authority * {keys[name].export_public_key().decode()}", encoding="utf-8")
+    assert ssh(lab, host, "hostname", known_hosts=str(trusting["host-ca"])).stdout == b"keys\n"
+    with pytest.raises(asyncssh.HostKeyNotVerifiable):
+        ssh(lab, host, "hostname", known_hosts=str(trusting["user-ca"]))
 
 
 def test_the_specs_lines_of_sshd_config_come_before_the_labs(lab: Lab) -> None:
