@@ -47,6 +47,12 @@ class Source:
                 self._texts[who] = None if text is None else self._checked(text)
             return self._texts[who]
 
+    @property
+    def fetched(self) -> tuple[str, ...]:
+        """The secrets that were fetched so far."""
+        with self._lock:
+            return tuple(text for text in self._texts.values() if text is not None)
+
     def _checked(self, text: str) -> str:
         problem = _problem(text)
         if problem is not None:
@@ -71,6 +77,12 @@ class Sources:
             finder.source("privilege", "password", "the root password", "root password, for sudo or doas: "),
             finder.source("ssh", "passphrase", "the passphrase", "passphrase of {}: "),
         )
+
+    @property
+    def fetched(self) -> tuple[str, ...]:
+        """Every secret that was fetched so far."""
+        sources = (self.login, self.root, self.passphrase)
+        return tuple(text for source in sources if source is not None for text in source.fetched)
 
 
 def children_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

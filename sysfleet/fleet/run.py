@@ -6,6 +6,7 @@ import datetime as dt
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from nornir.core import Nornir
 from nornir.core.configuration import Config
@@ -15,6 +16,7 @@ from nornir.core.state import GlobalState
 
 from sysfleet import __version__
 from sysfleet.errors import CommandTimeout
+from sysfleet.fleet.masking import masked, secrets_of
 from sysfleet.fleet.project import Project
 from sysfleet.outcome import FleetReport, HostOutcome, report
 from sysfleet.planning.memo import Planner
@@ -127,7 +129,8 @@ class Run:
         if not isinstance(result, Finished):
             error = TypeError("the task ended without a result")
             result = Finished(row_of_error(name, job, error, ""))
-        self._finished[name] = result
+        row = masked(result.outcome, lambda: secrets_of(self._project, name))
+        result = self._finished[name] = replace(result, outcome=row)
         if not (job.survey and result.prepared is not None):
             self._tell(result.outcome)
 
