@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sysfleet.errors import ExitCode
-from sysfleet.lab import Lab
+from sysfleet.lab import Fault, Lab
 from tests.cli.conftest import Shell
+from tests.support.needs import needs, needs_namespaces
 
 DIFFERENT = (
     *("--value", "net.ipv4.tcp_fin_timeout=45"),
@@ -42,6 +44,15 @@ def test_a_lab_goes_up_and_down_and_its_hosts_are_as_they_were_told_to_be(shell:
     assert host.boot_id != before
     shell("lab", "down", "--dir", str(folder)).gives(ExitCode.OK)
     shell("lab", "status", "--dir", str(folder)).gives(ExitCode.HOST_FAILED)
+
+
+def test_a_faulty_lab_has_a_host_of_each_fault(shell: Shell, folder: Path) -> None:
+    needs_namespaces()
+    needs("busybox")
+    number = len(get_args(Fault))
+    up = shell("lab", "up", "--faulty", "--dir", str(folder)).gives(ExitCode.OK)
+    assert up.out.startswith(f"{number} hosts up in {folder}")
+    assert len(Lab.load(folder).hosts) == number
 
 
 @pytest.mark.parametrize("option", ["--value", "--rival"])
