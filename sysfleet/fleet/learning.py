@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from sysfleet.errors import FleetError, HostKeyRejected, LoginRejected
@@ -62,8 +63,15 @@ class Learning:
         """
         path = self._project.known_hosts
         check_writable(path)
-        shared = self._project.shared(learning=True)
-        access, targets = shared.access, list(self._targets(names))
+        targets = list(self._targets(names))
+        behind = [target.name for target in targets if target.jumps]  # a bastion wants a login
+        access = self._project.shared(behind, learning=True).access
+        try:
+            self._rounds(targets, access, path)
+        finally:
+            access.close()
+
+    def _rounds(self, targets: Sequence[Target], access: Access, path: Path) -> None:
         while steps := self._next(targets, access):
             shown = self._ask(steps, access)
             if not shown or not self._agree(shown):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from dataclasses import dataclass
 
 from sysfleet.errors import HostKeyRejected
@@ -15,7 +14,6 @@ from sysfleet.remote.access import Access
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.known_hosts import HostKey, KnownHosts, spelled_name
 from sysfleet.remote.target import Hop, Target
-from sysfleet.remote.translate import translated
 
 # The kinds of keys to ask an unknown server for, best first; it shows the first that it has.
 _WANTED = (
@@ -69,15 +67,20 @@ def show(target: Target, at: int, access: Access, *, deadline: float) -> NewKey:
     Raises the ConnectError that says what is wrong; HostKeyRejected also where the key is revoked, and where it
     cannot be written down. All of it ends by `deadline` (time.monotonic) and within `connect_timeout_s`.
     """
-    hop = (*target.jumps, target)[at]
-    until = min(deadline, time.monotonic() + access.connect_timeout_s)
-    name = names_of(hop)[0]
+    from paramiko.transport import Transport
+
+    from sysfleet.remote.reach import begin
+    from sysfleet.remote.transport import shut
+
+    way = (*target.jumps, target)
+    transport, _, _ = begin(way[at], way[:at], access, _WANTED, deadline=deadline, kind=Transport)
     try:
-        key = _shown(target, at, until=until)
-    except Exception as error:
-        raise translated(error, phase="connect", deadline_passed=time.monotonic() >= until) from error
-    access.known_hosts.check_revoked(*name, key)
-    return new_key(hop, key)
+        shown = transport.get_remote_server_key()
+        key = HostKey(shown.get_name(), shown.asbytes())
+    finally:
+        shut(transport)
+    access.known_hosts.check_revoked(*names_of(way[at])[0], key)
+    return new_key(way[at], key)
 
 
 def new_key(hop: Hop, key: HostKey) -> NewKey:
@@ -90,22 +93,3 @@ def new_key(hop: Hop, key: HostKey) -> NewKey:
             hint="give the host a plain address",
         )
     return NewKey(hop, name, key)
-
-
-def _shown(target: Target, at: int, *, until: float) -> HostKey:
-    from sysfleet.remote.transport import open_stream, shut, start
-
-    hop = (*target.jumps, target)[at]
-    if at or hop.proxy_command is not None:
-        raise HostKeyRejected("a host key is not learned through another server", phase="connect")
-    stream = open_stream(hop.address, hop.port, until=until)
-    try:
-        transport = start(stream, _WANTED, until=until)
-    except BaseException:
-        stream.close()
-        raise
-    try:
-        shown = transport.get_remote_server_key()
-        return HostKey(shown.get_name(), shown.asbytes())
-    finally:
-        shut(transport)

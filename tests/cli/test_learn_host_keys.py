@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -130,3 +131,39 @@ def test_a_server_with_two_names_is_learned_once(lab: Lab, shell: Shell) -> None
     ended = shell("--project", lab.folder, "check", "--learn-host-keys", "--limit", "web1 | web9").gives(ExitCode.OK)
     assert ended.err.endswith(f"\n1 key added to {lab.known_hosts}\n")
     assert lab.known_hosts.read_text() == f"# keys of the lab\n{line(lab, 'web1')}\n"
+
+
+def behind_a_bastion(lab_factory: LabFactory) -> Lab:
+    hosts = (HostSpec(name, groups=WEB, behind="bastion1") for name in ("web1", "web2"))
+    lab = lab_factory(HostSpec("bastion1", groups=("bastion",)), *hosts, mode="namespaces", backend="openssh")
+    (lab.folder / "templates").mkdir()
+    for name in ("base", "web", "bastion"):
+        (lab.folder / "templates" / f"{name}.conf.j2").write_text("")
+    lab.known_hosts.write_text("")
+    return lab
+
+
+def test_a_bastion_is_learned_before_the_hosts_behind_it(lab_factory: LabFactory, shell: Shell) -> None:
+    lab = behind_a_bastion(lab_factory)
+    check = ("--project", lab.folder, "check", "--learn-host-keys", "--limit", "web*")
+    ended = shell(*check, typed="y\ny\n").gives(ExitCode.OK)
+    said = re.findall(r"(\S+) +\[127|(add \d key)", ended.err)
+    assert ["".join(one) for one in said] == ["bastion1", "add 1 key", "web1", "web2", "add 2 key"]
+    assert ended.err.endswith(f"3 keys added to {lab.known_hosts}\n")
+    assert lab.known_hosts.read_text() == "".join(f"{line(lab, host)}\n" for host in ("bastion1", "web1", "web2"))
+
+
+def test_behind_a_bastion_that_is_declined_or_lets_nobody_in_nothing_is_learned(
+    lab_factory: LabFactory, shell: Shell
+) -> None:
+    lab = behind_a_bastion(lab_factory)
+    check = ("--project", lab.folder, "check", "--learn-host-keys", "--limit", "web*")
+    shell(*check, typed="n\n").gives(ExitCode.HOST_FAILED)
+    assert lab.known_hosts.read_text() == ""
+
+    (lab.hosts["bastion1"].etc / "ssh" / "authorized_keys").write_text("")
+    for keys in (lab.hosts["bastion1"].etc / "ssh").glob("authorized_keys*/*"):
+        keys.write_text("")
+    ended = shell(*check).gives(ExitCode.HOST_FAILED)
+    assert "web1: its key was not learned: bastion bastion1: " in ended.err
+    assert lab.known_hosts.read_text() == f"{line(lab, 'bastion1')}\n"
