@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from nornir.core.task import Result, Task
@@ -72,13 +72,17 @@ class _Way:
         if left:
             reading = read_more(session, self._job, reading, left, deadline=self._deadline)
         read_at = self._job.clock()
-        plan = self._job.planner.plan(policy, reading)
+        plan = self._allowed(self._job.planner.plan(policy, reading))
         status = self._status(plan)
         row = row_of_plan(self.name, self._job, plan, reading.facts, status, read_twice=left)
         if status is not Status.DRIFTED or self._job.command is not Command.APPLY or plan.empty:
             return Finished(row, rendered=plan.file.after)
         prepared = prepare(self._job, plan, reading, row, read_at)
         return Finished(row, prepared) if self._job.survey else Finished(self._apply(session, prepared))
+
+    def _allowed(self, plan: Plan) -> Plan:
+        why = self._job.cannot_change.get(self.name)
+        return plan if why is None or plan.empty else replace(plan, refusals=(why, *plan.refusals))
 
     def _status(self, plan: Plan) -> Status:
         if plan.unreadable:

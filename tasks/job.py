@@ -79,6 +79,7 @@ class Job:
     survey: bool = False  # apply that will ask first: stop before writing
     prepared: Mapping[str, Prepared] = field(default_factory=dict)
     privileged_read: bool = False
+    cannot_change: Mapping[str, str] = field(default_factory=dict)  # why nothing may be changed on a host
 
 
 class Stopped(HostError):

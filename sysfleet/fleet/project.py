@@ -106,6 +106,15 @@ class Project:
             raise UsageError(f"connection {kind} is not there yet", hint='use connection = "paramiko"')
         return kind
 
+    def plugin(self, host: str) -> str:
+        """The connection plugin of a host; UsageError where it cannot do as the inventory asks."""
+        plugin = CONNECTIONS[self.connection(host)]
+        way = self.inventory.connection_of(host, plugin.name)
+        problem = plugin.problem(way.platform, way.extras or {})
+        if problem is not None:
+            raise UsageError(f"{host}: {problem}", hint=f"see its connection_options for {plugin.name}")
+        return plugin.name
+
     def way(self, host: str) -> Target:
         """The way to a host of the inventory; UsageError where its bastions lead nowhere."""
         return self._target(self._asked(host) or Asked(host, host))

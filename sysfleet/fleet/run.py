@@ -52,7 +52,7 @@ class Run:
         self._project = project
         self._reporter = reporter
         self._command = command
-        self._connections = {name: CONNECTIONS[project.connection(name)].name for name in names}
+        self._connections = {name: project.plugin(name) for name in names}
         root = command is Command.APPLY or _reads_as_root(project)
         self._shared = project.shared(names, root=root)
         self._notes: list[str] = []
@@ -108,7 +108,12 @@ class Run:
             survey=survey,
             prepared=prepared,
             privileged_read=_reads_as_root(self._project),
+            cannot_change=self._cannot_change(),
         )
+
+    def _cannot_change(self) -> dict[str, str]:
+        why = {plugin.name: plugin.cannot_change for plugin in CONNECTIONS.values()}
+        return {host: text for host, plugin in self._connections.items() if (text := why[plugin]) is not None}
 
     def _nornir(self, names: Sequence[str], runner: ThreadedRunner, job: Job) -> Nornir:
         # Built here, with what the run uses: InitNornir would load every plugin that is installed.

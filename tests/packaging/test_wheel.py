@@ -108,7 +108,13 @@ def test_every_entry_point_loads_from_the_wheel(installed: Installed) -> None:
         "for point in distribution('sysfleet').entry_points: print(point.name, point.load().__module__)"
     )
     loaded = dict(line.split() for line in installed.run("python", "-c", script).splitlines())
-    assert set(loaded) == {"sysfleet", "sysfleet.paramiko", "sysfleet.inventory", "sysfleet.threaded"}
+    assert set(loaded) == {
+        "sysfleet",
+        "sysfleet.inventory",
+        "sysfleet.netmiko",
+        "sysfleet.paramiko",
+        "sysfleet.threaded",
+    }
 
 
 def test_a_new_project_from_the_wheel_is_a_good_one(installed: Installed) -> None:
