@@ -18,8 +18,9 @@ _PLAIN = re.compile(r"[ -~]*")
 
 def clean(words: bytes | str, *, limit: int = 400) -> str:
     """The words as one harmless line of at most `limit` characters; the end is kept, it says what failed."""
+    words = words[-64 * limit :]
     if isinstance(words, bytes):
-        words = words[-64 * limit :].decode("utf-8", "replace")
+        words = words.decode("utf-8", "replace")
     text = _ESCAPES.sub("", words)
     if not _PLAIN.fullmatch(text):
         # Also line separators and what changes the direction of writing: a terminal would obey them.
@@ -35,8 +36,7 @@ def clean_fact(words: str, *, limit: int = 200) -> str:
     """A fact as a host tells it: cleaned, and cut at the end rather than at the beginning."""
     if len(words) <= limit and _SIMPLE.fullmatch(words):
         return words
-    text = clean(words, limit=max(limit, len(words)))
-    return text[:limit]
+    return clean(words[: 64 * limit], limit=64 * limit)[:limit]
 
 
 _SIMPLE = re.compile(r"(?:[!-~]+(?: [!-~]+)*)?")

@@ -15,14 +15,30 @@ READY = b"sysfleet-ready"
 """The line the stub prints when it runs; with a password, nothing is sent before it."""
 
 # Nothing but what every login shell takes alike inside single quotes: one line, no quote, backslash or `!`.
-# Lines before the mark are thrown away unseen: a sudo password that nobody asked for is one of them.
+# Lines before the mark are thrown away unseen: a sudo password that nobody asked for is one of them, and so tracing
+# is switched off first. Nobody's functions are in the way of what it calls, nor a PATH that leads nowhere.
 STUB = (
-    "echo sysfleet-ready; "
+    "set +efuvx; PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin; echo sysfleet-ready; "
     "while IFS= read -r l; do case $l in sysfleet-mark:*) "
-    'm=${l#*:}; l=; p=$(cat); eval "$p"; exit;; esac; done; exit 96'
+    'm=${l#*:}; l=; p=$(command cat) || exit; eval "$p"; exit;; esac; done; exit 96'
 )
 
 _MARK = re.compile(r"[0-9a-f]{16,64}", re.ASCII)
+
+# What the environment of a login can bring along that changes what a program means: variables that awk, ls or the
+# shell itself obey, functions in place of programs, and options of bash.
+_OBEYED = (
+    "CDPATH ENV BASH_ENV GREP_OPTIONS POSIXLY_CORRECT _POSIX2_VERSION QUOTING_STYLE TIME_STYLE TMPDIR "
+    "AWKBUFSIZE AWKREADFUNC GAWK_READ_TIMEOUT AWK_HASH MAWKBINMODE MAWK_LONG_OPTIONS WHINY_USERS"
+)
+_CALLED = "awk cat cksum dd flock head ls mkdir mv printf read restorecon rm sync true umask"
+_BASH = "failglob nullglob dotglob nocaseglob nocasematch xpg_echo"
+
+_CLEAN = (
+    f"set +aC; unset -f {_CALLED}; unset {_OBEYED}; "
+    f'if [ -n "${{BASH_VERSION-}}" ]; then shopt -u {_BASH} 2>/dev/null; fi; '
+    "IFS=' \t\n'; LC_ALL=C; export LC_ALL PATH; umask 022"
+)
 
 # The last line is one compound command: an upload cut anywhere, here too, is a syntax error and runs nothing.
 _UPLOAD = b"""\
@@ -31,7 +47,7 @@ sysfleet_run() {
 :
 %(program)b
 }
-{ LC_ALL=C; export LC_ALL; PATH=${PATH-}:/usr/sbin:/usr/bin:/sbin:/bin; export PATH; umask 022; \
+{ %(clean)b; \
 trap 'printf "\\n%%s end %%s\\n" "$m" "$?"' 0; printf '\\n%%s begin\\n' "$m"; sysfleet_run; }
 """
 
@@ -47,7 +63,7 @@ def upload(program: bytes, mark: str) -> bytes:
     """What is written to the stub's input: shell text as a whole, or nothing of it, is run."""
     if b"\0" in program:
         raise ValueError("a shell program holds no NUL byte")
-    return _UPLOAD % {b"mark": checked_mark(mark), b"program": program}
+    return _UPLOAD % {b"mark": checked_mark(mark), b"program": program, b"clean": _CLEAN.encode()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +95,4 @@ def unframed(stdout: bytes, mark: str) -> Framed | None:
 
 def began(stdout: bytes) -> bool:
     """Whether the stub itself ran, whatever became of the program."""
-    return READY in stdout.split(b"\n")
+    return b"\n%b\n" % READY in b"\n%b\n" % stdout

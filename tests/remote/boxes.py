@@ -16,6 +16,7 @@ from tests.support.needs import needs, needs_namespaces
 MARK = "0123456789abcdef0123456789abcdef"
 
 _BUSYBOX_PROGRAMS = ("awk", "cat", "chmod", "cksum", "dd", "flock", "ls", "mkdir", "mv", "rm", "sync")
+_SYSTEM = "${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin"
 _FROM_ETC = ("alternatives", "passwd", "group", "ld.so.cache")
 
 # The box keeps living until its standard input ends. What is not namespaced must not be writable.
@@ -42,6 +43,7 @@ class Shell:
     name: str
     command: tuple[str, ...]
     path: str
+    alone: bool = False  # the machine's own programs are not found where `path` has none
 
 
 def shells(folder: Path) -> Mapping[str, Shell]:
@@ -87,8 +89,9 @@ class Box:
 
     def feed(self, shell: Shell, data: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
         """Start the stub under this shell as sshd would, and feed it."""
+        stub = STUB.replace(_SYSTEM, "$PATH") if shell.alone else STUB
         return subprocess.run(
-            [*self._enter(), *shell.command, "-c", STUB],
+            [*self._enter(), *shell.command, "-c", stub],
             input=data,
             capture_output=True,
             check=False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -129,16 +130,51 @@ def test_the_command_line_means_the_same_to_every_login_shell(method: Method, *,
     assert command_line(method, user="you", with_password=with_password) == command
 
 
-# People log in with more shells than the tests' machine needs to have.
-LOGIN_SHELLS = ["sh", "bash", *filter(shutil.which, ["zsh", "ksh", "mksh", "csh", "tcsh", "fish"])]
+LOGIN_SHELLS = ["dash", "bash", "zsh", "mksh", "tcsh", "fish", "busybox ash"]
 
 
+@pytest.mark.parametrize("method", ["none", "auto"])
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS)
-def test_the_stub_starts_under_this_login_shell(login_shell: str) -> None:
+def test_the_stub_starts_under_this_login_shell(login_shell: str, method: Method) -> None:
+    if method == "auto" and os.geteuid() != 0:
+        pytest.skip("not on this kernel: only root needs nobody to become root")
+    program, *words = login_shell.split()
+    command = command_line(method, user="somebody", with_password=False)
+    text = upload(b"cat <<'END'\nit's !1 $0 {a,b} `x` \\\nEND\n", MARK)
     done = subprocess.run(
-        [needs(login_shell), "-c", PLAIN], input=upload(b"echo hi", MARK), capture_output=True, check=False
+        [needs(program), *words, "-c", command], input=text, capture_output=True, check=False, timeout=30
     )
-    assert unframed(done.stdout, MARK) == Framed(0, b"hi\n")
+    assert unframed(done.stdout, MARK) == Framed(0, b"it's !1 $0 {a,b} `x` \\\n"), done
+
+
+START_FILES = {
+    "bash": (".bashrc", "echo noise; cd /; set -eu; umask 0; ls() { false; }; export -f ls; alias sh=false"),
+    "zsh": (".zshenv", "echo noise; cd /; set -eu; umask 0; IFS=x; setopt noclobber"),
+    "tcsh": (".tcshrc", "echo noise; cd /; umask 0; set noclobber; alias ls false"),
+    "fish": (".config/fish/config.fish", "echo noise; cd /; umask 0; set -x IFS x; function ls; false; end"),
+    "mksh": (".mkshrc", "echo noise; cd /; set -eu; umask 0; export IFS=x"),
+}
+
+
+@pytest.mark.parametrize("login_shell", START_FILES)
+def test_a_start_file_that_prints_and_stops_is_in_nobody_s_way(login_shell: str, tmp_path: Path) -> None:
+    name, text = START_FILES[login_shell]
+    start_file = tmp_path / name
+    start_file.parent.mkdir(parents=True, exist_ok=True)
+    start_file.write_text(f"{text}\n")
+    program = b"false; umask; : $nothing; ls -d /etc; printf '%s' \"$IFS\"; echo done"
+    done = subprocess.run(
+        [needs(login_shell), "-c", PLAIN],
+        input=upload(program, MARK),
+        capture_output=True,
+        check=False,
+        # bash reads its start file without a terminal when a remote shell has started it.
+        env={"PATH": os.defpath, "HOME": str(tmp_path), "SSH_CLIENT": "::1 1 22", "SHLVL": "0", "ENV": str(start_file)},
+        timeout=30,
+    )
+    assert unframed(done.stdout, MARK) == Framed(0, b"0022\n/etc\n \t\ndone\n"), done
+    if login_shell != "mksh":
+        assert b"noise" in done.stdout + done.stderr, "the start file was not read"
 
 
 @pytest.mark.parametrize("wrong", ["", "abc", "G" * 32, "a" * 65, "ab" * 8 + "\n", "'" * 20])

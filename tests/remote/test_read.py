@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from sysfleet.errors import ReadError
 from sysfleet.host import Facts, Reading, Running, RunningState
-from sysfleet.remote.framing import unframed, upload
 from sysfleet.remote.programs.checksum import cksum
 from sysfleet.remote.programs.reading import LIMIT_FILES_BYTES, ReadRequest, parse_reading, read_program
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.loaders import Loader, SourceFile
-from tests.remote.boxes import MARK, Box, Shell
-from tests.support.needs import needs
+from tests.remote.boxes import Box, Shell
 
 ABSENT = Running(RunningState.ABSENT)
 UNREADABLE = Running(RunningState.UNREADABLE)
@@ -247,20 +245,6 @@ def test_a_folder_can_stand_in_for_the_host(host: Box, shell: Shell, tmp_path: P
     assert reading.facts.stand_in == str(root)
     assert reading.facts.interfaces == ("eth7",)
     assert reading.files == (SourceFile("/etc/sysctl.d/10-a.conf", b"a = 1\n"),)
-
-
-def test_a_host_without_awk_is_told_by_what_it_lacks(host: Box, shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty/cat").symlink_to(needs("cat"))
-    bare = Shell(shell.name, shell.command, str(tmp_path / "empty"))
-    # The frame adds the system's folders; here they are gone.
-    text = upload(read_program(ReadRequest(())), MARK).replace(b":/usr/sbin:/usr/bin:/sbin:/bin", b"")
-    if shell.name == "busybox":
-        pytest.skip("not on this kernel: BusyBox brings its own awk")
-    framed = unframed(host.feed(bare, text).stdout, MARK)
-    assert framed is not None
-    with pytest.raises(ReadError, match="the host has no awk"):
-        parse_reading(framed.body)
 
 
 def test_the_same_number_of_processes_whatever_is_read(host: Box, shell: Shell) -> None:

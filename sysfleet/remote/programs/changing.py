@@ -6,8 +6,9 @@ Pure. What is sent is checked to be plain data; what comes back is hostile: what
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal, cast, get_args
 
 from sysfleet.errors import ReadError
@@ -15,7 +16,7 @@ from sysfleet.host import Running, RunningState
 from sysfleet.remote.evidence import clean, clean_fact
 from sysfleet.remote.programs import asks, checked_path, checked_text, program, quoted, source
 from sysfleet.remote.programs.placing import OurFile, file_lines
-from sysfleet.remote.programs.reading import parse_values
+from sysfleet.remote.programs.reading import lines_of, parse_values
 from sysfleet.sysctl.key import Key
 
 ChangeState = Literal["settled", "changed_since", "locked", "too_late", "blocked", "failed", "refused", "reverted"]
@@ -23,6 +24,7 @@ ChangeState = Literal["settled", "changed_since", "locked", "too_late", "blocked
 Moved = tuple[Key, str | None, str | None]
 """A key, the value it should have and the one it has; None where there is no value to be read."""
 
+_MOST = 20_000  # keys that a program has anything to say of
 _RUN = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _SWAPPED = str.maketrans("./", "/.")
 _STATE = re.compile(r"^S ([a-z_]+)$", re.MULTILINE)
@@ -90,12 +92,12 @@ def change_program(request: ChangeRequest) -> bytes:
 
 def parse_change(stdout: bytes) -> ChangeRecord:
     """The record that a change program printed; ReadError for anything else."""
-    text = stdout.decode("utf-8", "replace")
+    text = lines_of(stdout)
     state = state_in(text, get_args(ChangeState))
     return ChangeRecord(
         cast("ChangeState", state),
-        written=tuple((_key(path), clean_fact(value, limit=4096)) for path, value in _WRITTEN.findall(text)),
-        refusals=tuple((_key(path), clean(words)) for path, words in _REFUSED.findall(text)),
+        written=tuple((_key(found[1]), clean_fact(found[2], limit=4096)) for found in _some(_WRITTEN, text)),
+        refusals=tuple((_key(found[1]), clean(found[2])) for found in _some(_REFUSED, text)),
         moved=moved_in(text),
         values=parse_values(text),
         why=why_in(text),
@@ -154,9 +156,12 @@ def why_in(text: str) -> str:
 def moved_in(text: str) -> tuple[Moved, ...]:
     """What is not as it should be, in the program's order."""
     return tuple(
-        (_key(path), _value(how_wanted, wanted), _value(how_found, found))
-        for path, how_wanted, wanted, how_found, found in _MOVED.findall(text)
+        (_key(found[1]), _value(found[2], found[3]), _value(found[4], found[5])) for found in _some(_MOVED, text)
     )
+
+
+def _some(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    return islice(pattern.finditer(text), _MOST)
 
 
 def _request(request: ChangeRequest) -> str:

@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 from sysfleet.remote.programs import program, quoted, source
 from sysfleet.remote.programs.changing import Moved, checked_run, moved_in, settled_lines, state_in, why_in
 from sysfleet.remote.programs.placing import OurFile, file_lines
+from sysfleet.remote.programs.reading import lines_of
 from sysfleet.sysctl.key import Key
 
 PersistState = Literal["committed", "changed_since", "too_late", "locked", "blocked", "failed"]
@@ -61,6 +62,6 @@ def persist_program(request: PersistRequest) -> bytes:
 
 def parse_persist(stdout: bytes) -> PersistRecord:
     """The record that a persist program printed; ReadError for anything else."""
-    text = stdout.decode("utf-8", "replace")
+    text = lines_of(stdout)
     state = state_in(text, get_args(PersistState))
     return PersistRecord(cast("PersistState", state), why=why_in(text), moved=moved_in(text))

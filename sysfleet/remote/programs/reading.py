@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from sysfleet.errors import ReadError
 from sysfleet.host import Facts, Reading, Running, RunningState
@@ -19,12 +20,17 @@ from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.loaders import Loader, SourceFile
 
 LIMIT_FILES_BYTES = 2_000_000
+# What no honest host comes near; a hostile one must not cost more memory and time than it sends.
+LIMIT_LINES_BYTES = 8_000_000
+_MOST = {"values": 100_000, "interfaces": 20_000, "files": 5000}
+_MOST_VALUE = 8192
+_TAIL = 100_000  # of what is no reading, where the reason is looked for
+_MOST_NAMED = 1000  # of a fact that comes many times
 
 _SWAPPED = str.maketrans("./", "/.")
 _VALUE = re.compile(r"^([VUAE]) ([!-~]+)(?:\t(.*))?$", re.MULTILINE)
 _FACT = re.compile(r"^F ([A-Za-z_.]+)\t(.*)$", re.MULTILINE)
 _INTERFACE = re.compile(r"^I ([!-~]{1,64})$", re.MULTILINE)
-_FILES = re.compile(rb"(?:^|\n)files\n(?:(.*?)\n)??contents\n", re.DOTALL)
 _STATES = {
     "U": Running(RunningState.UNREADABLE),
     "A": Running(RunningState.ABSENT),
@@ -37,7 +43,6 @@ _OWNERS = {
     "openwrt": "OpenWrt (sysctl.conf of its image, kept by sysupgrade)",
     "bottlerocket": "Bottlerocket (settings.kernel.sysctl)",
 }
-_MOST_MOUNTS = 500
 _LATER_MARK = re.compile(r"^(missing|broken|toomany) (\S+)$", re.MULTILINE)
 
 
@@ -61,26 +66,55 @@ def read_program(request: ReadRequest) -> bytes:
 
 def parse_reading(stdout: bytes) -> Reading:
     """The reading that a read program printed; ReadError for anything else."""
-    found = _FILES.search(stdout)
-    if found is None:
-        raise _incomplete(stdout.decode("utf-8", "replace"))
-    text = stdout[: found.start() + 1].decode("utf-8", "replace")
+    head, files_mark, rest = _at_line(stdout, b"files\n")
+    listed, contents_mark, contents = _at_line(rest, b"contents\n")
+    if not files_mark or not contents_mark:
+        raise _incomplete(stdout[:LIMIT_LINES_BYTES].decode("utf-8", "replace"))
+    text = lines_of(head)
     facts = _facts(text)
-    files, token = _files(found[1] or b"", stdout[found.end() :], (facts.stand_in or "").encode())
+    files, token = _files(listed, contents, (facts.stand_in or "").encode())
     return Reading(facts, files, parse_values(text), token)
+
+
+def lines_of(output: bytes) -> str:
+    """What a program printed, as text; ReadError when it is more than any honest host has to say."""
+    if len(output) > LIMIT_LINES_BYTES:
+        raise ReadError(f"the host's answer has more than {LIMIT_LINES_BYTES} bytes", phase="read")
+    return output.decode("utf-8", "replace")
 
 
 def parse_values(text: str) -> dict[Key, Running]:
     """The values among a program's lines; what is no line of a value is left out."""
     values: dict[Key, Running] = {}
-    for state, path, value in _VALUE.findall(text):
-        values[Key(path.translate(_SWAPPED))] = _running(value) if state == "V" else _STATES[state]
+    for found in _bounded("values", _VALUE, text):
+        state, path, value = found.groups("")
+        key = Key(path.translate(_SWAPPED))
+        values[key] = _running(value[:_MOST_VALUE]) if state == "V" else _STATES[state]
     return values
+
+
+def _at_line(output: bytes, line: bytes) -> tuple[bytes, bytes, bytes]:
+    """What stands before the first such line, the line, and what follows it; searched once, whatever comes."""
+    if output.startswith(line):
+        return b"", line, output[len(line) :]
+    before, found, after = output.partition(b"\n" + line)
+    return before + found[:1], found[1:], after
+
+
+def _bounded(what: str, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    for count, found in enumerate(pattern.finditer(text)):
+        if count >= _MOST[what]:
+            raise _too_many(what)
+        yield found
+
+
+def _too_many(what: str) -> ReadError:
+    return ReadError(f"the host has more than {_MOST[what]} {what}", phase="read")
 
 
 @lru_cache(maxsize=8192)
 def _running(value: str) -> Running:
-    return Running(RunningState.VALUE, clean_fact(" ".join(value.split()), limit=8192))
+    return Running(RunningState.VALUE, clean_fact(" ".join(value.split()), limit=_MOST_VALUE))
 
 
 def _incomplete(text: str) -> ReadError:
@@ -93,14 +127,16 @@ def _incomplete(text: str) -> ReadError:
     message = words[found[1]].format(clean(found[2])) if found else "the host's answer is not a reading"
     if found and found[1] == "broken":
         # The awk of many hosts ends at the first key whose reading gives an error.
-        done = _VALUE.findall(text)
+        done = _VALUE.findall(text[-_TAIL:])
         message += f" after {done[-1][1]}" if done else " before the first value"
-    noise = [line for line in text.splitlines() if line[:2] not in {"V ", "U ", "A ", "E ", "F ", "I "}]
+    noise = [line for line in text[-_TAIL:].splitlines() if line[:2] not in {"V ", "U ", "A ", "E ", "F ", "I "}]
     return ReadError(message, phase="read", evidence=clean("\n".join(noise)) or None)
 
 
 def _files(listed: bytes, output: bytes, root: bytes) -> tuple[tuple[SourceFile, ...], str]:
     """The files, and the token that says to a later program on the host that they are still these."""
+    if listed.count(b"\n") > _MOST["files"]:
+        raise _too_many("files")
     lines = [line for line in listed.split(b"\n") if line]
     plain = [line for line in lines if line.startswith(b"/")]
     odd = lines[len(plain) :]
@@ -156,16 +192,17 @@ def _facts(text: str) -> Facts:
     writers: list[str] = []
     mounts: list[tuple[str, bool]] = []
     read_only: list[Key] = []
-    for name, value in _FACT.findall(text):
+    for found in _FACT.finditer(text):
+        name, value = found.groups()
         if name == "writer":
-            writers.append(clean_fact(value))
+            _add(writers, clean_fact(value))
         elif name == "readonly":
-            read_only.append(Key(clean_fact(value, limit=4096).translate(_SWAPPED)))
-        elif name == "mount" and len(mounts) < _MOST_MOUNTS:
+            _add(read_only, Key(clean_fact(value, limit=4096).translate(_SWAPPED)))
+        elif name == "mount":
             how, _, at = clean_fact(value, limit=4096).partition(" ")
-            mounts.append((at, how == "rw"))
-        else:
-            single.setdefault(name, clean_fact(value, limit=4096 if name == "cmdline" else 200))
+            _add(mounts, (at, how == "rw"))
+        elif name not in single and len(single) < _MOST_NAMED:
+            single[name] = clean_fact(value, limit=4096 if name == "cmdline" else 200)
     if "tuned" in single:
         writers.append(f"tuned: {single['tuned']}")
     return Facts(
@@ -181,7 +218,7 @@ def _facts(text: str) -> Facts:
         command_line=_of_interest(single.get("cmdline", "")),
         later_writers=tuple(writers),
         container=_container(single),
-        interfaces=tuple(_INTERFACE.findall(text)),
+        interfaces=tuple(found[1] for found in _bounded("interfaces", _INTERFACE, text)),
         memory_kib=_first_number(single.get("memory", "")),
         cpus=_cpus(single.get("cpus", "")),
         boot_id=single.get("boot_id", ""),
@@ -194,6 +231,11 @@ def _facts(text: str) -> Facts:
         owner=_owner(single),
         read_only_place=single.get("place"),
     )
+
+
+def _add(names: list[Any], name: object) -> None:
+    if len(names) < _MOST_NAMED:
+        names.append(name)
 
 
 def _owner(facts: dict[str, str]) -> str | None:
