@@ -8,6 +8,7 @@ import msgspec
 from nornir.core.task import Result, Task
 
 from sysfleet.errors import HostError
+from sysfleet.host import Reading
 from sysfleet.outcome import HostOutcome, Status
 from sysfleet.planning.content import own_content
 from sysfleet.planning.records import Plan
@@ -29,6 +30,7 @@ class Finished:
     outcome: HostOutcome
     prepared: Prepared | None = None
     rendered: bytes | None = None
+    seen: tuple[Reading, Plan] | None = None  # kept for `explain` alone: readings are large
 
 
 def run_host(task: Task, job: Job) -> Result:
@@ -44,7 +46,7 @@ def run_host(task: Task, job: Job) -> Result:
         way.close()
     outcome = timed(finished.outcome, job.clock() - way.begun)
     changed = outcome.status is Status.CHANGED
-    return Result(task.host, Finished(outcome, finished.prepared, finished.rendered), changed=changed)
+    return Result(task.host, replace(finished, outcome=outcome), changed=changed)
 
 
 class _Way:
@@ -65,7 +67,8 @@ class _Way:
         if waiting is not None:
             return Finished(self._apply(session, waiting))
         self._enter("read")
-        reading = read(session, self._job, self._job.patterns(self.name), deadline=self._deadline)
+        patterns = (*self._job.patterns(self.name), *self._job.also)
+        reading = read(session, self._job, patterns, deadline=self._deadline)
         policy = self._job.policy(self.name, reading.facts)
         own = own_content(reading, self._job.planner.options.path)
         left = self._job.left_to_read(self.name, policy, own)
@@ -76,7 +79,8 @@ class _Way:
         status = self._status(plan)
         row = row_of_plan(self.name, self._job, plan, reading.facts, status, read_twice=left)
         if status is not Status.DRIFTED or self._job.command is not Command.APPLY or plan.empty:
-            return Finished(row, rendered=plan.file.after)
+            seen = (reading, plan) if self._job.command is Command.EXPLAIN else None
+            return Finished(row, rendered=plan.file.after, seen=seen)
         prepared = prepare(self._job, plan, reading, row, read_at)
         return Finished(row, prepared) if self._job.survey else Finished(self._apply(session, prepared))
 
@@ -123,7 +127,9 @@ class _Way:
         host, plugin = self._task.host, self._job.connections[self.name]
         host.connections.pop(plugin, None)
         said = host.get_connection_parameters(plugin).extras or {}
-        extras = {**said, "deadline": by, "new": phase == "confirm"}
+        # Whatever is changed over a connection is put back over the same one, should no new one come about.
+        stays = phase == "connect" and self._job.command is Command.APPLY and not self._job.survey
+        extras = {**said, "deadline": by, "new": phase == "confirm", "stays": stays}
         host.open_connection(plugin, self._task.nornir.config, extras=extras)
         session: Session = host.connections[plugin].connection
         self._opened.append(session)

@@ -24,6 +24,7 @@ class Command(StrEnum):
     PLAN = "plan"
     APPLY = "apply"
     RENDER = "render"
+    EXPLAIN = "explain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Job:
     survey: bool = False  # apply that will ask first: stop before writing
     prepared: Mapping[str, Prepared] = field(default_factory=dict)
     privileged_read: bool = False
+    also: tuple[Key, ...] = ()  # keys to read besides those of the policy
     cannot_change: Mapping[str, str] = field(default_factory=dict)  # why nothing may be changed on a host
 
 

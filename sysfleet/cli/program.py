@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from sysfleet import __version__
-from sysfleet.cli import apply, check, demo, init, inventory, lab, lint, plan, render
+from sysfleet.cli import apply, check, demo, explain, init, inventory, lab, lint, plan, render
 from sysfleet.cli.command import Command, Parser, add_choice, epilog, parse, parser_of
 from sysfleet.cli.errors import reported
 from sysfleet.cli.options import add_project
@@ -24,6 +24,7 @@ COMMANDS = (
     plan.COMMAND,
     apply.COMMAND,
     render.COMMAND,
+    explain.COMMAND,
     inventory.COMMAND,
     lint.COMMAND,
     init.COMMAND,

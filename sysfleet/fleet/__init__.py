@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sysfleet.errors import HostError, SelectionError
+from sysfleet.explain import Explanation, explain, story_patterns
 from sysfleet.fleet.learning import Agree, Learning
 from sysfleet.fleet.passwords import Ask
 from sysfleet.fleet.project import Project
@@ -17,6 +18,8 @@ from sysfleet.planning.records import Options
 from sysfleet.remote.learn import NewKey
 from sysfleet.reporter import Reporter, Silent
 from sysfleet.settings import Settings
+from sysfleet.sysctl.key import Key
+from sysfleet.tasks.flow import Finished
 from sysfleet.tasks.job import Command, Prepared
 
 Approve = Callable[[FleetReport], bool]
@@ -99,9 +102,23 @@ class Fleet:
 
     def render(self, host: str) -> bytes:
         """The file as it would be pushed to a host; HostError where it cannot be read."""
+        found = self._one(Command.RENDER, host)
+        if found.outcome.error is not None and found.rendered is None:
+            raise _host_failed(host, found.outcome)
+        return found.rendered or b""
+
+    def explain(self, host: str, key: Key) -> Explanation:
+        """One key's whole story on one host, whether or not the policy names it; HostError where it cannot be read."""
+        found = self._one(Command.EXPLAIN, host, also=story_patterns(key))
+        if found.seen is None:
+            raise _host_failed(host, found.outcome)
+        reading, plan = found.seen
+        return explain(host, key, reading, plan)
+
+    def _one(self, command: Command, host: str, *, also: tuple[Key, ...] = ()) -> Finished:
         if host not in self.project.inventory.hosts:
             raise SelectionError(f"there is no host {host}", hint="sysfleet inventory lists them")
-        run = self._begin(Command.RENDER, host, [host])
+        run = self._begin(command, host, [host], also=also)
         try:
             found = run.go([host])[host]
             run.end({host: found.outcome})
@@ -109,10 +126,7 @@ class Fleet:
             run.close()
         if found.outcome.stand_in:
             self._reporter.note(f"a folder stands in for the kernel of {host}")
-        error = found.outcome.error
-        if error is not None and found.rendered is None:
-            raise HostError(f"{host}: {error.message}", phase=error.phase, hint=error.hint)
-        return found.rendered or b""
+        return found
 
     def _asked(self, run: Run, approve: Approve, rows: Mapping[str, HostOutcome]) -> bool:
         """Whether to go on with these rows; an interrupt at the question is a no, and the run says so."""
@@ -129,12 +143,21 @@ class Fleet:
         finally:
             run.close()
 
-    def _begin(self, command: Command, limit: str | None, names: list[str] | None = None) -> Run:
+    def _begin(
+        self, command: Command, limit: str | None, names: list[str] | None = None, *, also: tuple[Key, ...] = ()
+    ) -> Run:
         if names is None:
             names = [entry.name for entry in self.project.selected(limit)]
         self.project.rendering.preflight(names)
         options = options_of(self.project.settings, self._risks)
-        return Run(self.project, self._reporter, options, command, limit, names)
+        return Run(self.project, self._reporter, options, command, limit, names, also=also)
+
+
+def _host_failed(host: str, outcome: HostOutcome) -> HostError:
+    error = outcome.error
+    if error is None:
+        return HostError(f"{host}: {outcome.status.value}")
+    return HostError(f"{host}: {error.message}", phase=error.phase, hint=error.hint)
 
 
 def options_of(settings: Settings, risks: Risks = Risks()) -> Options:

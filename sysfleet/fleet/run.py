@@ -28,6 +28,7 @@ from sysfleet.plugins.runners import ThreadedRunner
 from sysfleet.reporter import Reporter
 from sysfleet.selection import natural_key
 from sysfleet.store.journal import Journal, header, run_id
+from sysfleet.sysctl.key import Key
 from sysfleet.tasks.flow import IN_CHANGE, Finished, run_host
 from sysfleet.tasks.job import Command, Job, Prepared, Progress, Stopped
 from sysfleet.tasks.tell import row_not_begun, row_of_error, timed
@@ -46,12 +47,15 @@ class Run:
         command: Command,
         limit: str | None,
         names: list[str],
+        *,
+        also: tuple[Key, ...] = (),
     ) -> None:
         now = dt.datetime.now(dt.UTC)
         self.names = names
         self._project = project
         self._reporter = reporter
         self._command = command
+        self._also = also
         self._connections = {name: project.plugin(name) for name in names}
         root = command is Command.APPLY or _reads_as_root(project)
         self._shared = project.shared(names, root=root)
@@ -107,6 +111,7 @@ class Run:
             confirm_timeout_s=settings.run.confirm_timeout_s,
             survey=survey,
             prepared=prepared,
+            also=self._also,
             privileged_read=_reads_as_root(self._project),
             cannot_change=self._cannot_change(),
         )
