@@ -40,6 +40,8 @@ class Dialogue:
         # Of output and errors: where to look on.
         self._from = [0, 0]
         self.answered = False
+        self.errors_before = 0
+        """How much of the errors came before the program was sent: a lecture, the question."""
 
     @override
     def __repr__(self) -> str:
@@ -48,9 +50,11 @@ class Dialogue:
     def next(self, stdout: bytes | bytearray, stderr: bytes | bytearray) -> Turn:
         """What to do now: send `answer`, send the program, end the input, or wait for more."""
         if self._ready or _READY.search(stdout, max(0, self._from[0] - len(READY) - 2)):
-            if self.answered and not self._ready:
-                self._worked()
-            self._ready = True
+            if not self._ready:
+                self._ready = True
+                self.errors_before = len(stderr)
+                if self.answered:
+                    self._worked()
             return Turn.READY
         if len(stdout) + len(stderr) > _LIMIT_BYTES:
             raise CommandFailed(f"the host sends more than {_LIMIT_BYTES} bytes before the program", phase="run")

@@ -115,14 +115,24 @@ class Exchange:
     def _write(self, data: bytes, *, last: bool) -> None:
         at = 0
         while at < min(len(data), _SMALL_BYTES) and self._channel.send_ready():
-            at += self._channel.send(data[at : at + _CHUNK_BYTES])
-            if self._channel.closed:
+            sent = self._sent(data[at : at + _CHUNK_BYTES])
+            if sent == 0:
                 return
+            at += sent
         if at >= len(data):
             if last:
                 self._channel.shutdown_write()
             return
         threading.Thread(target=self._write_rest, args=(data, at, last), name="sysfleet-upload", daemon=True).start()
+
+    def _sent(self, data: bytes) -> int:
+        """How much was taken; nothing where the program has ended without it, and whoever reads meets its words."""
+        try:
+            return self._channel.send(data)
+        except OSError:
+            if not self._channel.closed:
+                raise
+            return 0
 
     def _write_rest(self, data: bytes, at: int, last: bool) -> None:  # noqa: FBT001 - the thread's arguments
         channel = self._channel

@@ -53,6 +53,9 @@ _FINAL = re.compile(
 )
 _NOT_ALLOWED = re.compile(rb"sudoers file|may not run sudo|not allowed to (?:execute|run)", re.IGNORECASE)
 _DOAS = re.compile(rb"^doas:", re.MULTILINE)
+_QUESTIONS = re.compile(
+    rb"%b|doas \([^)\n]*\) password: ?|\[sudo(?:: [^]\n]*)?\] (?:password for [^:\n]*|Password): ?" % re.escape(_PROMPT)
+)
 # What PAM's modules ask in a terminal is theirs to word; doas is given no words of ours.
 _QUESTION = re.compile(rb"[^\n]*password[^\n]*: ?\Z", re.IGNORECASE)
 
@@ -124,7 +127,7 @@ def proves_the_password(words: bytes) -> bool:
 
 def own_words(said: bytes) -> str:
     """The words of sudo or doas, cleaned, without what stood around them; all of it where none are known."""
-    said = b"\n".join(line for line in said.replace(b"\r", b"").split(b"\n") if line.strip() not in (ASKS, b""))
-    said = said.replace(_PROMPT, b"")
+    said = _QUESTIONS.sub(b"\n", said.replace(b"\r", b""))
+    said = b"\n".join(line for line in said.split(b"\n") if line.strip() not in (ASKS, b""))
     known = [found[0].strip() for found in _WORDS.finditer(said)]
     return clean(b" ".join(known) if known else said)
