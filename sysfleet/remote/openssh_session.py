@@ -162,6 +162,8 @@ class OpensshSession:
             framed, stderr = printed.framed, printed.errors
         else:
             framed = unframed(stdout, self._target.mark)
+            if framed is not None and attempt.dialogue is not None:
+                stderr = stderr[attempt.dialogue.errors_before :]
         if framed is not None:
             return Completed(framed.status, framed.body, stderr, 0.0)
         said = stdout + b"\n" + stderr

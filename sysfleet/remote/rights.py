@@ -83,7 +83,7 @@ class Rights:
 
     def run(self, carry: Carry, *, deadline: float) -> Completed:
         """What the program gave; raises PrivilegeDenied with the words of a refusal, or what `carry` raises."""
-        secret = self._access.privilege_password(self._target)
+        secret = self._access.privilege_password(self._target) if self._asks else None
         ask, said = secret is not None and secret.proven, b""
         while True:
             text = self._text(secret, said, deadline) if ask and secret is not None else None
@@ -101,6 +101,11 @@ class Rights:
                 ask = True
             else:
                 raise self._denied(said, wanted, secret, given=ask)
+
+    @property
+    def _asks(self) -> bool:
+        method = self._access.privilege
+        return method != "none" and not (method == "auto" and self._target.user == "root")
 
     @property
     def _in_terminal(self) -> bool:
