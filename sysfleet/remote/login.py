@@ -17,7 +17,7 @@ from paramiko.transport import Transport
 from sysfleet.errors import ConnectTimeout, LoginRejected
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.keys import Identities, Identity
-from sysfleet.remote.password import Password, PasswordRefused
+from sysfleet.remote.password import Password, PasswordOnTrial, PasswordRefused
 
 _HINT = "check the user and the key: ssh -v with the same ones tells more"
 # OpenSSH hangs up after six by default; the password counts too.
@@ -63,6 +63,9 @@ def _by_password(attempts: _Attempts, user: str, password: Password, who: str, u
         secret = password.ask(who, until=until)
     except PasswordRefused as refused:
         attempts.left_out(f"a password that {refused.where} has refused")
+        return False
+    except PasswordOnTrial as trial:
+        attempts.left_out(f"a password that {trial.where} has not taken yet")
         return False
     if secret is None:
         return False
