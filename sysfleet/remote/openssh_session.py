@@ -53,6 +53,9 @@ class OpensshSession:
         # What waits for a command; with files it stays, and holds the connection that others go over.
         self._login: Child | None = child
         self._files = files
+        if files is not None and child.silent:  # it has ended already: nobody can come in by it
+            files.remove()
+            self._files = None
         self._running: Child | None = None
         self._turn = threading.RLock()
         self._state = threading.Lock()
