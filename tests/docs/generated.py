@@ -19,6 +19,7 @@ from sysfleet.cli.command import MEANINGS, Command, parser_of
 from sysfleet.cli.program import COMMANDS, top_parser
 from sysfleet.outcome import FleetReport
 from sysfleet.settings import describe
+from tests.fleet.faults import CASES, WORDS
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"
 SCHEMA_FILE = REFERENCE / "report.schema.json"
@@ -120,11 +121,21 @@ def _errors() -> str:
     return f"```text\n{tree()}\n```\n\n" + _table(("error", "meaning"), rows)
 
 
+def _faults() -> str:
+    rows = [
+        (one.behaviour, one.status.replace("|", " or "), WORDS.get(one.host.name, ""), f"`{one.host.name}`")
+        for one in CASES
+    ]
+    unique = {row[0]: row for row in reversed(rows)}  # hosts with nothing wrong are alike
+    return _table(("behaviour", "status", "the row says", "host of the test"), reversed(unique.values()))
+
+
 _PARTS: dict[str, Callable[[], str]] = {
     "settings": _settings,
     "commands": _commands,
     "options": _options,
     "errors": _errors,
+    "faults": _faults,
 }
 
 if __name__ == "__main__":
