@@ -15,6 +15,7 @@ import pytest
 
 from sysfleet.errors import ExitCode
 from sysfleet.lab import HostSpec, Lab, Login
+from sysfleet.plugins.connections import CONNECTIONS
 from tests.support.lab import make_lab
 from tests.support.needs import needs
 from tests.support.secrets import Done, Search, Secret, Tree, Watch, watched
@@ -23,20 +24,33 @@ NAMES = ("login", "group", "defaults", "extras", "options", "root", "passphrase"
 KERNEL = (Secret.stable_secret(), Secret.fastopen_key())
 SECRETS: Mapping[str, Secret] = {name: Secret.password(name) for name in NAMES}
 
-# Reads what is meant for sudo, and tells everybody.
-ECHO = b"""\
-case $- in *i*) ;; *)
+# Stands in for sudo: wants a password, and repeats it; `echo1` seems to take it and repeats it as the program's words.
+_FALSE_SUDO = """\
+sh() {
+    echo sysfleet-asks
+    case "$*" in
+    *" -S "*) ;;
+    *) echo "sudo: a password is required" >&2; return 1 ;;
+    esac
+    printf 'sysfleet%%secret:' >&2
     IFS= read -r line
+"""
+REPEATS = {
+    "false1": """\
     echo "got $line"
-    echo "sudo: got $line" >&2
-    printf '%s\\n' "$line" >&2
-    exit 1
-esac
-"""
-# Stands in for sudo, asks for the password and repeats it in its refusal.
-FALSE_SUDO = b"""\
-env() { IFS= read -r line; echo "sudo: $line is wrong" >&2; echo "sudo: 1 incorrect password attempt" >&2; return 1; }
-"""
+    echo "sudo: $line is wrong" >&2
+    return 1
+}
+""",
+    "echo1": """\
+    echo sysfleet-ready
+    IFS= read -r mark
+    printf '\\n%s begin\\nthis is %s\\n' "${mark#*:}" "$line"
+    echo "this too is $line" >&2
+    return 1
+}
+""",
+}
 TEMPLATES = {"base.conf.j2": "net.ipv4.tcp_rfc1337 = 1\n", "web.conf.j2": ""}
 GROUPS = {name: {"data": {"roles": ["web"]}} for name in ("web", "grouped")}
 
@@ -98,9 +112,9 @@ HOSTS = (
             groups=("web",),
             logins=(Login("ops", shell="/bin/bash", password=SECRETS["root"].text, sudo=("password",)),),
             user="ops",
-            files={"/home/ops/.bashrc": start},
+            files={"/home/ops/.bashrc": (_FALSE_SUDO + rest).encode()},
         )
-        for name, start in (("echo1", ECHO), ("false1", FALSE_SUDO))
+        for name, rest in REPEATS.items()
     ),
 )
 PASSWORDS: Mapping[str, Mapping[str, Any]] = {
@@ -224,7 +238,7 @@ def test_nothing_shows_when_all_goes_well(scratch: Place) -> None:
     sysfleet(scratch, search, "check", *good).gives(ExitCode.DRIFT)
     sysfleet(scratch, search, "plan", "-v", *good).gives(ExitCode.DRIFT)
     applied = sysfleet(scratch, search, "apply", "--yes", "-v", "--format", "json", *good).gives(ExitCode.OK)
-    assert set(rows(applied).values()) == {"changed"}
+    assert rows(applied)["sudo1"] == "changed"
     sysfleet(scratch, search, "render", "sudo1").gives(ExitCode.OK)
     checked = sysfleet(scratch, search, "check", "--format", "json", *good).gives(ExitCode.OK)
     assert set(rows(checked).values()) == {"ok"}
@@ -254,15 +268,53 @@ def test_nothing_shows_when_passwords_are_wrong(scratch: Place) -> None:
     assert search.found == set()
 
 
-@pytest.mark.parametrize(("host", "repeats"), [("echo1", "***"), ("false1", "*** is wrong")])
+@pytest.mark.parametrize(("host", "repeats"), [("echo1", "this is ***"), ("false1", "*** is wrong")])
 def test_nothing_shows_when_a_host_repeats_what_it_is_told(scratch: Place, host: str, repeats: str) -> None:
     search = searching()
     words = ("--limit", host, "--set", "privilege.method=sudo", "--deadline", "6")
     told = sysfleet(scratch, search, "check", "--format", "json", *words)
-    assert repeats in json.loads(told.out)["hosts"][0]["error"]["message"], told
+    assert repeats in json.loads(told.out)["hosts"][0]["error"]["message"], told.out
     sysfleet(scratch, search, "apply", "--yes", "-v", *words)
     sysfleet(scratch, search, "render", host, *words[2:4])
     assert search.found == set(), told
+
+
+@pytest.mark.parametrize("kind", sorted(set(CONNECTIONS) - {"paramiko"}))
+def test_nothing_shows_over_another_kind_of_connection(scratch: Place, kind: str) -> None:
+    """Whether it gets in with a password or not."""
+    search = searching()
+    hosts = {"key1", "login1", "login2", "sudo1"}
+    words = ("--set", f"ssh.connection={kind}", "--limit", " | ".join(sorted(hosts)))
+    done = sysfleet(scratch, search, "check", "--format", "json", *words)
+    assert set(rows(done)) == hosts
+    sysfleet(scratch, search, "check", "-v", *words, *SUDO, own={**OWN, "FLEET_R": SECRETS["wrong"].text})
+    assert search.found == set()
+
+
+@pytest.mark.parametrize(
+    ("secret", "setting", "host"),
+    [("root", "privilege.password", "sudo1"), ("passphrase", "ssh.passphrase", "key1")],
+)
+def test_nothing_shows_when_a_password_comes_from_a_command(
+    scratch: Place, secret: str, setting: str, host: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The command is given none of the others, nor is anything that is started here: it writes down what it has."""
+    search = searching()
+    script = tmp_path_factory.mktemp("command") / "script"
+    script.write_text(f'env >"$HOME/environment"\ncat {script}.secret\n')
+    script.with_name("script.secret").write_text(f"{SECRETS[secret].text}\n")
+    own = {name: text for name, text in OWN.items() if text != SECRETS[secret].text}
+    words = (
+        "--set",
+        f"{setting}_env=",
+        "--set",
+        f'{setting}_command=["sh", "{script}"]',
+        *SUDO[: 2 * (host != "key1")],
+    )
+    done = sysfleet(scratch, search, "check", "--format", "json", "--limit", host, *words, own=own)
+    assert rows(done)[host] in {"ok", "drifted"}, done
+    assert (scratch.scratch / "environment").read_text()
+    assert search.found == set()
 
 
 def test_nothing_shows_when_sysfleet_itself_breaks(scratch: Place) -> None:

@@ -147,6 +147,7 @@ class Watch(threading.Thread):
         self._search = search
         self._own = {os.fsencode(f"{name}={value}") for name, value in own.items()}
         self._program: tuple[int, bytes] | None = None
+        self._before = set(os.listdir("/proc"))  # noqa: PTH208 - names are enough
         self._seen: set[tuple[int, bytes, bytes]] = set()
         self._stopped = threading.Event()
         self._rounds = 0
@@ -160,8 +161,10 @@ class Watch(threading.Thread):
     def run(self) -> None:
         """Look again and again."""
         while not self._stopped.wait(0.001):
+            # A secret reaches a process that was there before only if that becomes another program.
+            before = self._before if self._rounds % 20 else set()
             for name in os.listdir("/proc"):  # noqa: PTH208 - thousands of times
-                if name.isdecimal() and int(name) != os.getpid():
+                if name.isdecimal() and name not in before:
                     self._look(int(name))
             with self._turned:
                 self._rounds += 1
@@ -179,6 +182,8 @@ class Watch(threading.Thread):
         self.join()
 
     def _look(self, pid: int) -> None:
+        if pid == os.getpid():
+            return
         line, environment = _read(pid, "cmdline"), _read(pid, "environ")
         if (pid, line, environment) in self._seen or line != _read(pid, "cmdline"):
             return  # seen, or just becoming another program: the next round sees that
