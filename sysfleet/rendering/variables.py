@@ -18,10 +18,10 @@ from sysfleet.sysctl.loaders import Loader
 _DANGEROUS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _STAND_IN = 0xF0000  # a private-use plane: the dangerous character as text that nothing takes for a line end
 _STOOD_IN = re.compile("[\U000f0000-\U000fffff]")
-# They differ from read to read, and a file must not.
-_HIDDEN_FACTS = frozenset({"boot_id", "uptime_s"})
+# The first two differ from read to read, and a file must not; the others are planning's own business.
+_HIDDEN_FACTS = frozenset({"boot_id", "uptime_s", "mounts", "read_only_keys", "place_problem"})
 VARIABLE_NAMES = ("facts", "host", "role", "roles", "groups", "data", "interfaces")
-FACT_NAMES = tuple(each.name for each in fields(Facts) if each.name not in _HIDDEN_FACTS)
+FACT_NAMES = (*(each.name for each in fields(Facts) if each.name not in _HIDDEN_FACTS), "proc_sys_writable")
 
 SAMPLE_FACTS = (
     Facts(
