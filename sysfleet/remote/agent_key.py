@@ -10,7 +10,7 @@ from paramiko.ssh_exception import SSHException
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from sysfleet.remote.keys import Agent
+    from sysfleet.remote.agent import Agent
 
 # draft-miller-ssh-agent, 4.5.1: which hash an RSA key signs with.
 _FLAGS = {"rsa-sha2-256": 2, "rsa-sha2-512": 4}

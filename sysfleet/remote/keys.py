@@ -1,35 +1,21 @@
-"""What the run proves itself with: private keys, certificates and agent keys, loaded once for all hosts.
+"""What the run proves itself with: private keys, certificates and agent keys, each loaded once for all hosts.
 
-Knows files and an agent's socket by the paths it is given; reads no environment and asks nobody.
+Knows files and agents' sockets by the paths it is given; reads no environment and asks nobody.
 """
 
 from __future__ import annotations
 
-import base64
-import copy
-import socket
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sysfleet.errors import SetupError
-from sysfleet.remote.evidence import clean
+from sysfleet.remote.agent import Agent
+from sysfleet.remote.key_files import KeyFile, Passphrase, certified, read_key_file
 
 if TYPE_CHECKING:
     from paramiko.pkey import PKey
-
-Passphrase = Callable[[str], str | None]
-"""Gives the passphrase of a key file by its path, or None."""
-
-_AGENT_TIMEOUT_S = 10.0
-_AGENT_LIMIT_BYTES = 1 << 20
-_HINT_FORMAT = "ed25519, ecdsa and rsa keys in OpenSSH's format can be used; `ssh-keygen -p -f FILE` rewrites others"
-_OPENSSH_MAGIC = b"openssh-key-v1\0"
-# draft-miller-ssh-agent, 5.1
-_REQUEST_IDENTITIES, _IDENTITIES_ANSWER, _SIGN_REQUEST, _SIGN_RESPONSE = 11, 12, 13, 14
 
 
 @dataclass(frozen=True)
@@ -42,10 +28,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Identities:
-    """Every key of a run in the order in which hosts are offered them."""
+    """Keys in the order in which hosts are offered them; `left_out` says of others why they are not."""
 
     keys: tuple[Identity, ...] = ()
-    agent: Agent | None = None
+    left_out: tuple[str, ...] = ()
+    keyring: Keyring | None = field(default=None, repr=False, compare=False)
     _worked: dict[str, Identity] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -55,17 +42,11 @@ class Identities:
         passphrase: Passphrase | None = None,
         agent_socket: str | None = None,
     ) -> Identities:
-        """Load key files (each with its `-cert.pub` beside it) and the agent's keys; SetupError says what is
-        missing.
+        """Load key files (each with its `-cert.pub` beside it) and the agent's keys; SetupError for what is no key.
 
         Files come first, in their order: they were named for this run. What the agent holds too is kept once.
         """
-        found = [key for file in files for key in _load_file(Path(file), passphrase)]
-        agent = Agent(agent_socket) if agent_socket else None
-        if agent is not None:
-            have = {identity.key.asbytes() for identity in found}
-            found += [identity for identity in agent.identities() if identity.key.asbytes() not in have]
-        return cls(tuple(found), agent)
+        return Keyring(passphrase).identities(tuple(Path(file) for file in files), agent_socket, required=True)
 
     def offered(self, user: str) -> tuple[Identity, ...]:
         """The keys in the order to try for this user: first the one that the last host took."""
@@ -77,162 +58,88 @@ class Identities:
         self._worked[user] = identity
 
     def close(self) -> None:
-        """End the connection to the agent, if there is one."""
-        if self.agent is not None:
-            self.agent.close()
+        """End the connections to agents, also those of the other identities of this run."""
+        if self.keyring is not None:
+            self.keyring.close()
 
 
-class Agent:
-    """One connection to an ssh-agent, shared by all threads; asked for one signature at a time."""
+class Keyring:
+    """Every key file and every agent of a run, each opened once, however many hosts name it."""
 
-    def __init__(self, path: str) -> None:
-        self._lock = threading.Lock()
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.settimeout(_AGENT_TIMEOUT_S)
-            self._socket.connect(path)
-        except OSError as error:
-            self._socket.close()
-            raise SetupError(
-                f"cannot reach the ssh-agent at {path}: {error.strerror or error}",
-                hint="start it, or unset SSH_AUTH_SOCK",
-            ) from error
+    def __init__(self, passphrase: Passphrase | None = None) -> None:
+        self._passphrase = passphrase
+        self._files: dict[Path, KeyFile] = {}
+        self._agents: dict[str, Agent] = {}
+        self._agent_keys: dict[str, list[Identity]] = {}
+        self._made: dict[tuple[object, ...], Identities] = {}
 
-    def identities(self) -> list[Identity]:
-        """The keys that the agent holds now."""
-        from sysfleet.remote.agent_key import AgentKey
+    def identities(
+        self, files: tuple[Path, ...], agent_socket: str | None, *, only: bool = False, required: bool = False
+    ) -> Identities:
+        """The keys of these files, then an agent's; with `only`, of the agent's just those that the files name.
 
-        kind, answer = self._ask(bytes([_REQUEST_IDENTITIES]))
-        if kind != _IDENTITIES_ANSWER:
-            raise SetupError(f"the ssh-agent at {self._path} gives no keys")
-        try:
-            count, rest = _number(answer)
-            found = []
-            for _ in range(count):
-                blob, rest = _text(rest)
-                comment, rest = _text(rest)
-                found.append(Identity(AgentKey(self, blob), f"agent: {clean(comment)}"))
-        except (ValueError, IndexError) as error:
-            raise SetupError(f"the ssh-agent at {self._path} is not understood") from error
+        A file that is missing or is no key is a SetupError where it is `required`, else it is left out, as is one
+        that stays locked: its public half may be in the agent.
+        """
+        wanted = (files, agent_socket, only)
+        found = self._made.get(wanted)
+        if found is None:
+            found = self._made[wanted] = self._gathered(files, agent_socket, only=only, required=required)
         return found
 
-    def sign(self, blob: bytes, data: bytes, flags: int) -> bytes | None:
-        """The agent's signature over the data, or None when it refuses."""
-        request = bytes([_SIGN_REQUEST]) + _sized(blob) + _sized(data) + flags.to_bytes(4, "big")
-        kind, answer = self._ask(request)
-        return _text(answer)[0] if kind == _SIGN_RESPONSE else None
-
     def close(self) -> None:
-        """End the connection."""
-        self._socket.close()
+        """End the connections to agents."""
+        for agent in self._agents.values():
+            agent.close()
 
-    def _ask(self, message: bytes) -> tuple[int, bytes]:
-        with self._lock:
-            self._socket.sendall(_sized(message))
-            size, _ = _number(self._read(4))
-            if not 0 < size <= _AGENT_LIMIT_BYTES:
-                raise ConnectionError("the ssh-agent's answer has no sensible size")
-            answer = self._read(size)
-        return answer[0], answer[1:]
+    def _gathered(self, files: tuple[Path, ...], agent_socket: str | None, *, only: bool, required: bool) -> Identities:
+        read = [self._file(path) for path in files]
+        for file in read:
+            if required and file.why in {"missing", "unusable"}:
+                raise file.refuse()
+        left_out: list[str] = []
+        held = self._held(agent_socket, left_out, required=required)
+        named = {file.public for file in read if file.public} | {file.key.asbytes() for file in read if file.key}
+        found = [one for file in read for one in self._of_file(file, read)]
+        have = {one.key.asbytes() for one in found}
+        found += [one for one in held if one.key.asbytes() not in have and (not only or one.key.asbytes() in named)]
+        have |= {one.key.asbytes() for one in found}
+        left_out[:0] = [f"{file.path} ({file.words})" for file in read if file.why and file.public not in have]
+        return Identities(tuple(found), tuple(left_out), self)
 
-    def _read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            more = self._socket.recv(size - len(data))
-            if not more:
-                raise ConnectionError("the ssh-agent hung up")
-            data += more
-        return data
+    def _file(self, path: Path) -> KeyFile:
+        found = self._files.get(path)
+        if found is None:
+            found = self._files[path] = read_key_file(path, self._passphrase)
+        return found
 
+    def _of_file(self, file: KeyFile, read: list[KeyFile]) -> list[Identity]:
+        """The key of a file, with its certificates first: a host that takes certificates often takes no bare key."""
+        if file.key is None:
+            return []
+        found = [Identity(file.key, str(file.path))]
+        beside = file.path.with_name(file.path.name + "-cert.pub")
+        certificates = [*([self._file(beside)] if beside.is_file() else []), *read]
+        for certificate in reversed(certificates):
+            if certificate.certificate is None or certificate.path in {Path(one.origin) for one in found}:
+                continue
+            signed = certified(file.key, certificate.certificate, certificate.path)
+            if signed is not None:
+                found.insert(0, Identity(signed, str(certificate.path)))
+        return found
 
-def _load_file(path: Path, passphrase: Passphrase | None) -> list[Identity]:
-    # The same key with its certificate goes first: a host that takes certificates often takes no bare key.
-    from paramiko.ssh_exception import PasswordRequiredException, SSHException
-
-    try:
-        text = path.read_text("ascii", "replace")
-        kind = _kind(path, text)
-        try:
-            key: PKey = kind.from_private_key(StringIO(text))
-        except PasswordRequiredException:
-            secret = passphrase(str(path)) if passphrase is not None else None
-            if not secret:
-                raise SetupError(
-                    f"the key {path} needs a passphrase",
-                    hint="give it ([ssh] passphrase_env), or use an agent",
-                ) from None
-            key = _unlocked(path, kind, text, secret)
-        found = [Identity(key, str(path))]
-        certificate = path.with_name(path.name + "-cert.pub")
-        if certificate.exists():
-            signed = copy.copy(key)
-            signed.load_certificate(str(certificate))
-            found.insert(0, Identity(signed, str(certificate)))
-    except OSError as error:
-        raise SetupError(
-            f"cannot read the key {path}: {error.strerror}",
-            hint="set [ssh] identity_files, or make a key with ssh-keygen",
-        ) from error
-    except (SSHException, ValueError) as error:
-        raise SetupError(f"cannot read the key {path}: {clean(str(error))}", hint=_HINT_FORMAT) from error
-    return found
-
-
-def _unlocked(path: Path, kind: type[PKey], text: str, secret: str) -> PKey:
-    from paramiko.ssh_exception import SSHException
-
-    try:
-        return kind.from_private_key(StringIO(text), password=secret)
-    except (SSHException, ValueError) as error:
-        raise SetupError(f"the passphrase of the key {path} is not accepted") from error
-
-
-def _kind(path: Path, text: str) -> type[PKey]:
-    from paramiko import ECDSAKey, Ed25519Key, RSAKey
-
-    if "-----BEGIN RSA PRIVATE KEY-----" in text:
-        return RSAKey
-    if "-----BEGIN EC PRIVATE KEY-----" in text:
-        return ECDSAKey
-    name = _openssh_type(text)
-    if name == b"ssh-rsa":
-        return RSAKey
-    if name == b"ssh-ed25519":
-        return Ed25519Key
-    if name.startswith(b"ecdsa-sha2-nistp"):
-        return ECDSAKey
-    raise SetupError(f"the key {path} is of no kind that can be used here", hint=_HINT_FORMAT)
-
-
-def _openssh_type(text: str) -> bytes:
-    """The key type that OpenSSH's own format shows even of an encrypted key; empty for any other format."""
-    _, begin, rest = text.partition("-----BEGIN OPENSSH PRIVATE KEY-----")
-    body, end, _ = rest.partition("-----END")
-    if not begin or not end:
-        return b""
-    data = base64.b64decode(body)
-    if not data.startswith(_OPENSSH_MAGIC):
-        return b""
-    rest_of_key = data[len(_OPENSSH_MAGIC) :]
-    for _ in ("cipher", "key derivation", "its options"):
-        _, rest_of_key = _text(rest_of_key)
-    public, _ = _text(rest_of_key[4:])
-    return _text(public)[0]
-
-
-def _sized(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + data
-
-
-def _number(data: bytes) -> tuple[int, bytes]:
-    if len(data) < 4:
-        raise ValueError("the data end too early")
-    return int.from_bytes(data[:4], "big"), data[4:]
-
-
-def _text(data: bytes) -> tuple[bytes, bytes]:
-    size, rest = _number(data)
-    if size > len(rest):
-        raise ValueError("the data end too early")
-    return rest[:size], rest[size:]
+    def _held(self, agent_socket: str | None, left_out: list[str], *, required: bool) -> list[Identity]:
+        if not agent_socket:
+            return []
+        found = self._agent_keys.get(agent_socket)
+        if found is None:
+            try:
+                agent = self._agents[agent_socket] = Agent(agent_socket)
+                found = [Identity(key, f"agent: {comment}") for key, comment in agent.held()]
+            except SetupError as error:
+                if required:
+                    raise
+                left_out.append(error.message)
+                return []
+            self._agent_keys[agent_socket] = found
+        return found

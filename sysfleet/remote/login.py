@@ -39,25 +39,33 @@ def log_in(
     """
     attempts = _Attempts(transport, until)
     keys = identities.offered(user)
-    for identity in keys[:MAX_KEYS]:
+    for at, identity in enumerate(keys[:MAX_KEYS]):
         if not attempts.may("publickey"):
+            attempts.left_out(f"{_named(keys[at:])}: the host takes no further key")
             break
         if attempts.key(user, identity):
             identities.worked(user, identity)
             return
+    else:
+        if len(keys) > MAX_KEYS:
+            attempts.left_out(f"{_named(keys[MAX_KEYS:])}: hosts hang up after too many keys")
     if password is not None and _by_password(attempts, user, password, who, until):
         return
-    left = f" ({len(keys) - MAX_KEYS} more keys were not offered)" if len(keys) > MAX_KEYS else ""
+    for what in identities.left_out:
+        attempts.left_out(what)
     raise LoginRejected(
-        f"{user} may not log in: {attempts.story()}{left}",
-        phase="connect",
-        hint=_HINT,
-        evidence=attempts.allowed_text(),
+        f"{user} may not log in: {attempts.story()}", phase="connect", hint=_HINT, evidence=attempts.allowed_text()
     )
+
+
+def _named(keys: Sequence[Identity]) -> str:
+    names = ", ".join(key.origin for key in keys[:3])
+    return names if len(keys) <= 3 else f"{names} and {len(keys) - 3} more keys"
 
 
 def _by_password(attempts: _Attempts, user: str, password: Password, who: str, until: float) -> bool:
     if not (attempts.may("password") or attempts.may("keyboard-interactive")):
+        attempts.left_out("a password: the host takes none")
         return False
     try:
         secret = password.ask(who, until=until)
@@ -158,6 +166,8 @@ class _Attempts:
         if isinstance(error, (BadAuthenticationType, PartialAuthentication)):
             partial = isinstance(error, PartialAuthentication)
             self._allowed = set(error.allowed_types) - ({method} if partial and method == "publickey" else set())
+            if partial:
+                self._offered[-1] += " (which it takes, and wants more)"
         elif not self._transport.is_active():
             raise self._lost(error)
         return False

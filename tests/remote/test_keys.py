@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import threading
@@ -11,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
-from sysfleet.errors import SetupError
-from sysfleet.remote.keys import Identities
+from sysfleet.errors import LoginRejected, SetupError
+from sysfleet.remote.keys import Identities, Keyring
 from sysfleet.remote.paramiko_session import connect
 from tests.remote.servers import make_key, public
 from tests.remote.test_session import soon, way_in
@@ -51,16 +53,88 @@ def test_a_missing_file_is_a_setup_error_with_a_hint(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
-def test_a_passphrase_that_nobody_gives_is_asked_for_by_name(tmp_path: Path) -> None:
-    key = make_key(tmp_path / "key", passphrase="secret")
-    with pytest.raises(SetupError, match=f"{key} needs a passphrase"):
-        Identities.load([key])
+def test_a_locked_key_is_left_out_and_the_refused_login_names_it(tmp_path: Path) -> None:
+    locked, other = make_key(tmp_path / "locked", passphrase="secret"), make_key(tmp_path / "other")
+    with way_in(tmp_path / "sshd") as way:
+        for secret, words in ((None, "needs a passphrase"), ("wrong", "its passphrase is not accepted")):
+            identities = Identities.load([locked, other], passphrase={str(locked): secret}.get)
+            with pytest.raises(LoginRejected) as caught:
+                connect(way.target, replace(way.access, identities=identities), deadline=soon())
+            assert f"refused {other}; not offered: {locked} ({words})" in caught.value.message
 
 
-def test_a_wrong_passphrase_is_told(tmp_path: Path) -> None:
-    key = make_key(tmp_path / "key", passphrase="secret")
-    with pytest.raises(SetupError, match="is not accepted"):
-        Identities.load([key], passphrase=lambda _: "wrong")
+def test_a_locked_key_that_the_agent_holds_is_offered_and_not_missed(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key")
+    with agent(tmp_path, key) as path:
+        subprocess.run([needs("ssh-keygen"), "-q", "-p", "-N", "secret", "-f", str(key)], check=True)
+        identities = Identities.load([key], agent_socket=path)
+        assert [one.key.asbytes() for one in identities.keys] == [_blob(tmp_path / "key.pub")]
+        assert identities.left_out == ()
+        identities.close()
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
+@pytest.mark.parametrize("passphrase", ["", "open sesame"])
+def test_a_key_in_pkcs8_logs_in(tmp_path: Path, kind: str, passphrase: str) -> None:
+    key = make_key(tmp_path / "key", kind)
+    _as_pkcs8(key, passphrase)
+    assert "OPENSSH" not in key.read_text()
+    with way_in(tmp_path / "sshd") as way:
+        way.server.authorize(key)
+        identities = Identities.load([key], passphrase=lambda _: passphrase)
+        connect(way.target, replace(way.access, identities=identities), deadline=soon()).close()
+
+
+def _as_pkcs8(path: Path, passphrase: str) -> None:
+    key = serialization.load_ssh_private_key(path.read_bytes(), None)
+    lock = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock))
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_a_locked_key_in_the_old_format_is_opened(tmp_path: Path, kind: str) -> None:
+    key = make_key(tmp_path / "key", kind)
+    subprocess.run([needs("ssh-keygen"), "-q", "-p", "-m", "PEM", "-N", "open sesame", "-f", str(key)], check=True)
+    assert "Proc-Type" in key.read_text()
+    assert len(Identities.load([key], passphrase=lambda _: "open sesame").keys) == 1
+    assert "not accepted" in Identities.load([key], passphrase=lambda _: "wrong").left_out[0]
+    assert "needs a passphrase" in Identities.load([key]).left_out[0]
+
+
+def test_a_run_opens_each_file_once_however_many_hosts_name_it(tmp_path: Path) -> None:
+    key, asked = make_key(tmp_path / "key", passphrase="open sesame"), list[str]()
+
+    def passphrase(path: str) -> str:
+        asked.append(path)
+        return "open sesame"
+
+    keyring = Keyring(passphrase)
+    assert keyring.identities((key,), None) is keyring.identities((key,), None)
+    assert keyring.identities((key,), None, only=True).keys
+    assert asked == [str(key)]
+
+
+def test_of_an_agent_only_the_keys_that_files_name_are_offered_where_that_is_asked_for(tmp_path: Path) -> None:
+    one, two = make_key(tmp_path / "one"), make_key(tmp_path / "two")
+    with agent(tmp_path, one, two) as path:
+        keyring = Keyring()
+        public_half = tmp_path / "two.pub"
+        identities = keyring.identities((public_half,), path, only=True)
+        assert [identity.key.asbytes() for identity in identities.keys] == [_blob(public_half)]
+        assert len(keyring.identities((public_half,), path).keys) == 2
+        keyring.close()
+
+
+def _blob(path: Path) -> bytes:
+    return base64.b64decode(path.read_text().split()[1])
+
+
+def test_a_certificate_of_another_place_goes_with_its_key_alone(tmp_path: Path) -> None:
+    authority, key, other = (make_key(tmp_path / name) for name in ("authority", "key", "other"))
+    certify(authority, key, "me")
+    certificate = (tmp_path / "key-cert.pub").rename(tmp_path / "elsewhere.pub")
+    identities = Keyring().identities((certificate, other, key), None)
+    assert [one.origin for one in identities.keys] == [str(other), str(certificate), str(key)]
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END"])
