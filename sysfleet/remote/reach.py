@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from paramiko.transport import Transport
 from typing_extensions import override
 
-from sysfleet.errors import ConnectionLost, HostKeyRejected, LoginRejected
+from sysfleet.errors import ConnectionLost, HostError, HostKeyRejected, LoginRejected, Unreachable
 from sysfleet.remote.access import Access
 from sysfleet.remote.bastion import Bastion, BastionTransport
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.host_certificate import read_certificate
 from sysfleet.remote.known_hosts import HostKey, KnownHosts
 from sysfleet.remote.login import log_in
+from sysfleet.remote.proxy import ProxyStream, open_proxy
 from sysfleet.remote.target import Hop
 from sysfleet.remote.translate import translated
-from sysfleet.remote.transport import Dropped, open_stream, shut, start
+from sysfleet.remote.transport import FULL, Dropped, open_stream, shut, start
 from sysfleet.remote.wire import Wire
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ Kind = TypeVar("Kind", bound=Transport)
 # A server that says why it hangs up before its banner is tried until the time is over; others a few times.
 _SILENT_DROPS = 4
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
-_FULL = "Exceeded MaxStartups"
 
 
 @dataclass
@@ -57,12 +58,13 @@ def reach(hop: Hop, jumps: tuple[Hop, ...], access: Access, *, deadline: float, 
     Bastions that others have connected to are shared. All of it ends by `deadline` (time.monotonic), and what
     concerns this server within `connect_timeout_s`.
     """
-    known_as, known_port = known_name(hop, access.known_hosts)
-    types = access.known_hosts.algorithms(known_as, known_port)
+    known_hosts = access.known_hosts if hop.known_hosts is None else hop.known_hosts
+    known_as, known_port = known_name(hop, known_hosts)
+    types = known_hosts.algorithms(known_as, known_port)
     transport, steps, until = begin(hop, jumps, access, types, deadline=deadline, kind=kind)
     try:
         steps.now = "login"
-        _prove(transport.get_remote_server_key(), known_as, known_port, access.known_hosts)
+        _prove(transport.get_remote_server_key(), known_as, known_port, known_hosts)
         identities = access.identities if hop.identities is None else hop.identities
         log_in(transport, hop.user, identities, access.password(hop), who=hop.name, until=until)
     except Exception as error:
@@ -88,7 +90,7 @@ def begin(
     bastion = _bastion(jumps, access, deadline) if jumps else None
     for lost in (False, True):
         steps = Steps()
-        until = min(deadline, steps.began_at + access.connect_timeout_s)
+        until = min(deadline, steps.began_at + (hop.connect_timeout_s or access.connect_timeout_s))
         try:
             return _started(hop, bastion, access, types, steps, until=until, kind=kind), steps, until
         except Exception as error:
@@ -117,42 +119,51 @@ def _started(
     until: float,
     kind: type[Kind],
 ) -> Kind:
-    pause_s = _FIRST_PAUSE_S
-    for drops in range(1, 1000):
-        wire = _wire(hop, bastion, steps, until)
+    for drops in count(1):
+        wire = _wire(hop, bastion, access, steps, until)
         try:
             steps.now = "waiting for the banner"
             return start(wire, types, until=until, kind=kind, steps=steps)
         except Dropped as dropped:
+            if isinstance(wire, ProxyStream):
+                words = wire.ended()
+                wire.close()
+                raise Unreachable("the ProxyCommand hung up", phase="connect", evidence=words) from dropped
             wire.close()
-            over = time.monotonic() + pause_s >= until
-            if over or (drops >= _SILENT_DROPS and _FULL not in dropped.words):
-                raise _dropped(hop, dropped.words, drops) from dropped
-            access.bastions.pause(pause_s)
-            access.bastions.note(f"{hop.name} hung up before its banner, as MaxStartups makes it: tried again")
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            _wait_for_room(hop, access, dropped.words, drops, until)
+        except HostError as error:
+            if isinstance(wire, ProxyStream):
+                error.evidence = error.evidence or wire.words or None
+            wire.close()
+            raise
         except BaseException:
             wire.close()
             raise
-    raise AssertionError("unreachable")
+    raise AssertionError
 
 
-def _wire(hop: Hop, bastion: Bastion | None, steps: Steps, until: float) -> Wire:
+def _wait_for_room(hop: Hop, access: Access, words: str, drops: int, until: float) -> None:
+    """Wait before the next try of a server that hung up before its banner; ConnectionLost where that is of no use."""
+    pause_s = min(_FIRST_PAUSE_S * 2 ** (drops - 1), _LONGEST_PAUSE_S)
+    if time.monotonic() + pause_s >= until or (drops >= _SILENT_DROPS and words != FULL):
+        raise ConnectionLost(
+            f"the server hung up before its banner, {drops} times",
+            phase="connect",
+            hint=f"raise MaxStartups on {hop.name}, look for what else connects there, or lower [run] workers",
+            evidence=words or None,
+        )
+    access.bastions.pause(pause_s)
+    access.bastions.note(f"{hop.name} hung up before its banner, as MaxStartups makes it: tried again")
+
+
+def _wire(hop: Hop, bastion: Bastion | None, access: Access, steps: Steps, until: float) -> Wire:
+    if hop.proxy_command is not None:
+        steps.now = "ProxyCommand"
+        return open_proxy(hop.proxy_command, access.environ)
     if bastion is None:
-        wire: Wire = open_stream(hop.address, hop.port, until=until, steps=steps)
-    else:
-        steps.now = "TCP connect from the bastion"
-        wire = bastion.wire(hop.address, hop.port, until=until)
-    return wire
-
-
-def _dropped(hop: Hop, words: str, drops: int) -> ConnectionLost:
-    return ConnectionLost(
-        f"the server hung up before its banner, {drops} times",
-        phase="connect",
-        hint=f"raise MaxStartups on {hop.name}, look for what else connects there, or lower [run] workers",
-        evidence=words or None,
-    )
+        return open_stream(hop.address, hop.port, until=until, steps=steps)
+    steps.now = "TCP connect from the bastion"
+    return bastion.wire(hop.address, hop.port, until=until)
 
 
 def _told(error: Exception, steps: Steps, until: float) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sysfleet.remote.keys import Identities
+from sysfleet.remote.known_hosts import KnownHosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,7 @@ class Hop:
     HostKeyAlias), else for the address, then for the name. `identities` None: those of the run.
     `proxy_command` is a local command whose input and output are the connection. Where `port_said` or `user_said` is
     false, nobody has named the port or user: they are what is usual, and an ssh_config may say otherwise.
+    `known_hosts` and `connect_timeout_s` None: those of the run.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Hop:
     known_as: str | None = None
     identities: Identities | None = None
     proxy_command: str | None = None
+    known_hosts: KnownHosts | None = None
+    connect_timeout_s: float | None = None
     port_said: bool = True
     user_said: bool = True
 

@@ -63,8 +63,10 @@ class _Untimed(Packetizer):
         pass
 
 
-# What sshd says when it hangs up on purpose, and may take the next one.
-_FULL = ("Exceeded MaxStartups", "Not allowed at this time")
+FULL = "Exceeded MaxStartups"
+"""What sshd says when it hangs up because too many are logging in; it may take the next one."""
+# It says this to an address that has misbehaved, and will not change its mind soon.
+_PENALTY = "Not allowed at this time"
 
 
 class Dropped(Exception):
@@ -140,7 +142,7 @@ def start(
 def _before_the_banner(wire: Wire | socket.socket) -> Exception:
     """What it means that there was no banner: nothing but an end of the connection is a server that is full."""
     words = clean(getattr(wire, "opening", b""))
-    if not words or words in _FULL:
+    if not words or words in {FULL, _PENALTY}:
         return Dropped(words)
     return SSHException(f"it speaks no SSH: {words}")
 
