@@ -57,7 +57,7 @@ class Facts:
     mounts: tuple[tuple[str, bool], ...] = ()  # folders or keys below /proc/sys, and whether they can be written to
     read_only_keys: tuple[Key, ...] = ()  # of those asked for by name; only root is told
     owner: str | None = None  # another system that sets sysctl on this host, and where: "NixOS (boot.kernel.sysctl)"
-    read_only_place: str | None = None  # the read-only file system on which our file would lie: "/etc (squashfs)"
+    place_problem: str | None = None  # why our file cannot lie where it should: "/ (squashfs) is mounted read-only"
 
     @property
     def proc_sys_writable(self) -> bool:

@@ -16,7 +16,7 @@ from sysfleet.planning.content import as_mapping, own_content, rendered, same_se
 from sysfleet.planning.judgement import Judge
 from sysfleet.planning.missing import Treatment, absence
 from sysfleet.planning.records import FilePlan, Options, Plan
-from sysfleet.planning.refusals import disagreements, owned, place_taken, read_only, risks
+from sysfleet.planning.refusals import disagreements, owned, place_closed, place_taken, risks
 from sysfleet.planning.scope import read_patterns
 from sysfleet.planning.targets import choose, chosen_lines, managed
 from sysfleet.planning.writes import movable, settling, simulated
@@ -70,7 +70,7 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     settings = judge.settings(policy, draft.targets, live, missing, released, {write.key for write in writes})
     file = FilePlan(options.path, before, after)
     if reading.facts.owner is None:
-        draft.refusals += [*read_only(reading.facts, file), *risky, *judge.refusals(settings)]
+        draft.refusals += [*place_closed(reading.facts, file), *risky, *judge.refusals(settings)]
     elif writes or any(setting.is_drift for setting in settings):
         draft.refusals[:] = [owned(reading.facts.owner)]
     return Plan(

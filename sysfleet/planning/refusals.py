@@ -35,11 +35,11 @@ def place_taken(own: SourceFile | None) -> list[str]:
     return []
 
 
-def read_only(facts: Facts, file: FilePlan) -> list[str]:
-    """Why our file cannot be written, as far as the host's mounts show it."""
-    if facts.read_only_place is None or not file.changes:
+def place_closed(facts: Facts, file: FilePlan) -> list[str]:
+    """Why our file cannot be written, as far as a reading shows it."""
+    if facts.place_problem is None or not file.changes:
         return []
-    return [f"{file.path} cannot be written: {facts.read_only_place} is mounted read-only, as that of an image"]
+    return [f"{file.path} cannot be written: {facts.place_problem}"]
 
 
 def owned(owner: str) -> str:

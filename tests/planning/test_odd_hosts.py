@@ -43,15 +43,15 @@ def test_planning_again_on_an_owned_host_writes_nothing() -> None:
     assert make_plan(policy(BACKLOG), predicted(host, make_plan(policy(BACKLOG), host, OPTIONS)), OPTIONS).empty
 
 
-def test_a_read_only_place_is_refused_with_what_is_mounted_there() -> None:
-    host = reading({"net.core.somaxconn": "128"}, read_only_place="/ (squashfs)")
+def test_a_place_that_cannot_be_written_is_refused_with_the_reason() -> None:
+    host = reading({"net.core.somaxconn": "128"}, place_problem="/ (squashfs) is mounted read-only")
     (refusal,) = make_plan(policy(BACKLOG), host, OPTIONS).refusals
-    assert refusal.startswith(f"{OURS} cannot be written: / (squashfs) is mounted read-only")
+    assert refusal == f"{OURS} cannot be written: / (squashfs) is mounted read-only"
 
 
-def test_a_read_only_place_with_the_right_file_lets_values_be_written() -> None:
+def test_a_place_that_cannot_be_written_but_has_the_right_file_lets_values_be_written() -> None:
     files = {OURS: f"{HEADER}\nnet.core.somaxconn = 4096\n"}
-    host = reading({"net.core.somaxconn": "128"}, files, read_only_place="/ (squashfs)")
+    host = reading({"net.core.somaxconn": "128"}, files, place_problem="/ (squashfs)")
     plan = make_plan(policy(BACKLOG), host, OPTIONS)
     assert plan.refusals == ()
     assert plan.writes

@@ -250,11 +250,14 @@ def test_who_owns_sysctl_on_a_host_comes_with_the_reading(host: Box, dash: Shell
     assert found == owner if owner is None else (found or "").startswith(owner)
 
 
-def test_a_read_only_place_comes_with_the_reading(host: Box, every_shell: Sequence[Shell]) -> None:
-    assert read(host, every_shell[0]).facts.read_only_place is None
+def test_what_is_wrong_with_our_file_s_place_comes_with_the_reading(host: Box, every_shell: Sequence[Shell]) -> None:
+    assert read(host, every_shell[0]).facts.place_problem is None
     host.sh("mount -t tmpfs none /etc/sysctl.d; mount -o remount,ro /etc/sysctl.d")
     for shell in every_shell:
-        assert read(host, shell).facts.read_only_place == "/etc/sysctl.d (tmpfs)"
+        assert read(host, shell).facts.place_problem == "/etc/sysctl.d (tmpfs) is mounted read-only"
+    host.sh("umount /etc/sysctl.d; rmdir /etc/sysctl.d; ln -s other /etc/sysctl.d")
+    for shell in every_shell:
+        assert read(host, shell).facts.place_problem == "/etc/sysctl.d is a link"
 
 
 def read_only(host: Box, key: str) -> None:

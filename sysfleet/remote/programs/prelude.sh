@@ -49,7 +49,7 @@ sf_scan='
 			if (at == "/") at = ""
 			if (index(folder, at "/") == 1 && length(at) >= deep) {
 				deep = length(at)
-				place = how == "ro" ? part[2] " (" part[3] ")" : ""
+				place = how == "ro" ? part[2] " (" part[3] ") is mounted read-only" : ""
 			}
 		}
 		close(path)

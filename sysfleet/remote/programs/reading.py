@@ -229,7 +229,7 @@ def _facts(text: str) -> Facts:
         mounts=tuple(sorted(mounts)),
         read_only_keys=tuple(read_only),
         owner=_owner(single),
-        read_only_place=single.get("place"),
+        place_problem=single.get("place"),
     )
 
 
