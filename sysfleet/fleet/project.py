@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sysfleet.errors import InventoryError, UsageError
+from sysfleet.fleet.openssh import openssh_client
 from sysfleet.fleet.passwords import Ask, Source, Sources, children_environ
 from sysfleet.plugins.connections import CONNECTIONS, Shared
 from sysfleet.policy.entries import FleetInventory, HostEntry
@@ -84,9 +85,14 @@ class Project:
         unwritten = {self.known_hosts} if learning else set()
         passphrase = self.sources.passphrase
         self._fetch(hosts, root=root)
+        kinds = {self.connection(host) for host in hosts}
+        environ = children_environ(self.settings, self.environ)
         access = Access(
             known_hosts=KnownHosts.load(path for path in known_hosts if path not in unwritten or path.exists()),
-            identities=Identities.load(
+            # Keys that ssh alone can use need not be such as can be loaded here.
+            identities=Identities()
+            if kinds == {"openssh"}
+            else Identities.load(
                 identities,
                 passphrase=None if passphrase is None else passphrase.text,
                 agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
@@ -95,7 +101,8 @@ class Project:
             password=_passwords(self._login_password),
             privilege=privilege.method,
             privilege_password=_passwords(self._root_password if root else lambda _hop: None),
-            environ=children_environ(self.settings, self.environ),
+            environ=environ,
+            openssh=openssh_client(ssh, self.folder, environ) if "openssh" in kinds else None,
         )
         return Shared(access, self._target)
 
@@ -113,6 +120,12 @@ class Project:
         problem = plugin.problem(way.platform, way.extras or {})
         if problem is not None:
             raise UsageError(f"{host}: {problem}", hint=f"see its connection_options for {plugin.name}")
+        if not plugin.sends_passwords and (way.password is not None or self.sources.login is not None):
+            setting = "its password in the inventory" if self.sources.login is None else self.sources.login.setting
+            raise UsageError(
+                f"{host}: connection {self.connection(host)} cannot log in with a password, and there is {setting}",
+                hint='take the password out, or use connection = "paramiko" for this host',
+            )
         return plugin.name
 
     def way(self, host: str) -> Target:
@@ -120,8 +133,14 @@ class Project:
         return self._target(self._asked(host) or Asked(host, host))
 
     def _target(self, asked: Asked) -> Target:
-        user = self.settings.ssh.user or self._user()
-        return route(asked, mark=secrets.token_hex(16), default_user=user, inventory=self._asked)
+        user = self.settings.ssh.user
+        return route(
+            asked,
+            mark=secrets.token_hex(16),
+            default_user=user or self._user(),
+            default_said=user is not None,
+            inventory=self._asked,
+        )
 
     def _asked(self, name: str) -> Asked | None:
         """What the inventory says of the way to a host, which another host names as its bastion."""

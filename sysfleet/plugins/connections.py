@@ -37,9 +37,12 @@ class _Connection:
     name: str
     cannot_change: str | None = None
     """Why nothing is to be changed over it; None where everything may be."""
+    sends_passwords = True
+    """Whether it can log in with a password."""
 
     def __init__(self) -> None:
         self.connection: Session
+        self.stays = False
         self.platform: str | None = None
         self.options: Mapping[str, Any] = {}
         self.state: dict[str, Any] = {}
@@ -57,7 +60,7 @@ class _Connection:
         """Connect, verify the host's key and log in, by `extras["deadline"]` (time.monotonic) at the latest.
 
         `extras["proxy_jump"]` names the bastions before the host; `extras["new"]` asks for a connection that
-        shares nothing with another one to the host.
+        shares nothing with another one to the host, `extras["stays"]` for one that all further programs go over.
         """
         del password  # it is asked for only when no key will do: `Access.password`
         if configuration is None or hostname is None:
@@ -66,7 +69,7 @@ class _Connection:
         extras = extras or {}
         asked = Asked(extras.get("name", hostname), hostname, port, username, extras.get("proxy_jump"))
         deadline = extras.get("deadline", time.monotonic() + shared.access.connect_timeout_s)
-        self.platform = platform
+        self.platform, self.stays = platform, bool(extras.get("stays"))
         self.options = {name: value for name, value in extras.items() if name not in _OWN}
         self.connection = self.session(shared.target(asked), shared.access, deadline, new=bool(extras.get("new")))
 
@@ -133,7 +136,30 @@ class NetmikoConnection(_Connection):
         return connect(target, access, opener.connection, deadline=deadline)
 
 
+class OpensshConnection(_Connection):
+    """`sysfleet.openssh`: the system's ssh, with whatever its owner's configuration can do."""
+
+    name = "sysfleet.openssh"
+    sends_passwords = False
+
+    @override
+    @classmethod
+    def problem(cls, platform: str | None, options: Mapping[str, Any]) -> str | None:
+        """Any option: ssh is told by its own files."""
+        del platform
+        return f"the option {min(options)} means nothing to ssh" if options else None
+
+    @override
+    def session(self, target: Target, access: Access, deadline: float, *, new: bool) -> Session:
+        """An open session to the target; none shares its connection with another one."""
+        from sysfleet.remote.openssh_session import connect
+
+        if access.openssh is None:
+            raise ValueError("this run has no ssh")
+        return connect(access.openssh, target, access, deadline=deadline, stays=self.stays and not new)
+
+
 CONNECTIONS: Mapping[str, type[_Connection]] = MappingProxyType(
-    {"netmiko": NetmikoConnection, "paramiko": ParamikoConnection}
+    {"netmiko": NetmikoConnection, "openssh": OpensshConnection, "paramiko": ParamikoConnection}
 )
 """Every kind of connection by the name that settings and inventory give it."""

@@ -13,6 +13,7 @@ from sysfleet.settings.records import (
     identity_paths,
     known_hosts_paths,
     project_known_hosts,
+    ssh_config_path,
 )
 from sysfleet.settings.reference import Row, as_toml, describe, sample_text
 
@@ -35,4 +36,5 @@ __all__ = [
     "parse",
     "project_known_hosts",
     "sample_text",
+    "ssh_config_path",
 ]

@@ -195,6 +195,11 @@ def project_known_hosts(project: Path) -> Path:
     return project / PROJECT_KNOWN_HOSTS
 
 
+def ssh_config_path(ssh: Ssh, *, home: Path, project: Path) -> Path | None:
+    """The ssh_config that is set, relative to the project; None: the usual ones."""
+    return None if ssh.config is None else _resolved(ssh.config, home, project)
+
+
 def _resolved(name: str, home: Path, project: Path) -> Path:
     if name == "~" or name.startswith("~/"):
         return home / name[2:]
