@@ -22,7 +22,7 @@ from sysfleet.remote.dialogue import Turn
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.framing import checked_mark
 from sysfleet.remote.interactive_shell import InteractiveShell
-from sysfleet.remote.privilege import command_line
+from sysfleet.remote.privilege import ASKS, command_line
 from sysfleet.remote.reach import reach
 from sysfleet.remote.rights import Attempt, Refused, Rights
 from sysfleet.remote.session import Completed
@@ -116,6 +116,7 @@ class NetmikoSession:
         self._transport = transport
         self._shell = shell
         self._target = target
+        self._access = access
         self._rights = Rights(access, target, always_in_terminal=True)
 
     def run(self, program: bytes, *, deadline: float, limit_bytes: int, privileged: bool) -> Completed:
@@ -130,7 +131,7 @@ class NetmikoSession:
             return self._completed(text, deadline, limit_bytes, began_at)
 
         try:
-            if privileged:
+            if privileged and self._access.privilege != "none":
                 return self._rights.run(carry, deadline=deadline)
             found = carry(Attempt(_PLAIN, in_terminal=True, until=deadline))
         except PrivilegeDenied:
@@ -155,7 +156,7 @@ class NetmikoSession:
             if lacking is not None:
                 raise lacking
             if shell.over:
-                return Refused(bytes(shell.printed))
+                return self._refused(bytes(shell.printed))
             turn = dialogue.next(shell.printed, b"") if dialogue is not None else Turn.WAIT
             if dialogue is not None and turn is Turn.ANSWER:
                 shell.type(dialogue.answer(), until=attempt.until)
@@ -166,11 +167,18 @@ class NetmikoSession:
             shell.more(until=attempt.until)
         if dialogue is not None:
             dialogue.next(shell.printed, b"")  # it learns that the answer was right
+        del shell.printed[: terminal.ready_at(shell.printed)]
         return None
+
+    def _refused(self, said: bytes) -> Refused:
+        """What it means that the command is over and the stub never began."""
+        # Not as a line of its own: some shells print escape sequences before what a command prints.
+        if ASKS in said:
+            return Refused(said)
+        raise CommandFailed("the program never began on the host", phase="run", evidence=clean(said) or None)
 
     def _completed(self, text: bytes, deadline: float, limit_bytes: int, began_at: float) -> Completed:
         shell, ending = self._shell, terminal.ending(self._target.mark)
-        limit_bytes += len(shell.printed)
         shell.type(text, until=deadline)
         looked_at = 0
         while shell.printed.find(ending, looked_at) < 0 and not shell.over:

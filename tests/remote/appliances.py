@@ -22,6 +22,12 @@ from tests.remote.servers import Server, make_key, server
 
 PLAIN = "exec bash --norc -i"
 
+SHELL_ONLY = (
+    "ForceCommand exec /bin/sh -c "
+    "'if [ -n \"$SSH_ORIGINAL_COMMAND\" ]; then echo no commands here >&2; exit 1; fi; exec bash --norc -i'"
+)
+"""A line of sshd_config."""
+
 _LOGIN = """#!/bin/sh
 if [ -n "$SSH_ORIGINAL_COMMAND" ]; then
     echo 'this appliance runs no commands' >&2
@@ -43,22 +49,26 @@ class Appliance:
 
     def connect(self, **extras: Any) -> Session:
         """An open session, through the plugin."""
-        plugin = NetmikoConnection()
-        shared = Shared(self.access, lambda _asked: self.target)
-        plugin.open(
-            self.target.address,
-            self.target.user,
-            None,
-            self.target.port,
-            None,
-            {"deadline": time.monotonic() + 30, **extras},
-            Config(user_defined={SHARED: shared}),
-        )
-        return plugin.connection
+        return over_netmiko(self.target, self.access, time.monotonic() + 30, **extras)
 
     def patient_for(self, seconds: float) -> Appliance:
         """The same way, with less time for it."""
         return replace(self, access=replace(self.access, connect_timeout_s=seconds))
+
+
+def over_netmiko(target: Target, access: Access, deadline: float, **extras: Any) -> Session:
+    """An open session, through the plugin."""
+    plugin = NetmikoConnection()
+    plugin.open(
+        target.address,
+        target.user,
+        None,
+        target.port,
+        None,
+        {"deadline": deadline, **extras},
+        Config(user_defined={SHARED: Shared(access, lambda _asked: target)}),
+    )
+    return plugin.connection
 
 
 @contextmanager
