@@ -76,7 +76,9 @@ class Project:
         While host keys are learned, the project's own file of them need not be there yet.
         """
         ssh, privilege = self.settings.ssh, self.settings.privilege
-        for name, value in (("[ssh] config", ssh.config), ("[store] url", self.settings.store.url)):
+        kinds = {self.connection(host) for host in hosts}
+        config = ssh.config if kinds != {"openssh"} else None
+        for name, value in (("[ssh] config", config), ("[store] url", self.settings.store.url)):
             if value is not None:
                 raise UsageError(f"{name} is not there yet", hint="take it out: it would have no effect")
         home = Path(self.environ.get("HOME") or "/")
@@ -85,7 +87,6 @@ class Project:
         unwritten = {self.known_hosts} if learning else set()
         passphrase = self.sources.passphrase
         self._fetch(hosts, root=root)
-        kinds = {self.connection(host) for host in hosts}
         environ = children_environ(self.settings, self.environ)
         access = Access(
             known_hosts=KnownHosts.load(path for path in known_hosts if path not in unwritten or path.exists()),
