@@ -21,7 +21,7 @@ LINE_BYTES = 800
 # typed: neither READY nor the complaint stands here as it is printed. Whatever happens, the terminal is put back.
 # One process reads all of it: bash reads ahead on a terminal, and would hand what it has on to the program.
 STUB = (
-    "PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin; "
+    "set +efuvx; unset -f printf read stty; PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin; "
     "w=sysfleet; s=$(stty -g 2>&1) && stty raw -echo || { echo; echo $w-no-terminal $s; exit 95; }; "
     'trap "stty $s" 0; echo; echo $w-ready; '
     "p=$(while IFS= read -r l; do case $l in (sysfleet-mark:*) "

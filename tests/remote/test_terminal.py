@@ -119,6 +119,21 @@ def test_a_program_that_is_killed_with_its_shell_did_not_end(shell: Shell) -> No
         unframed(printed, MARK)
 
 
+def test_options_and_functions_of_the_login_are_not_heard() -> None:
+    around = {
+        "PATH": "/usr/bin:/bin",
+        "SHELLOPTS": "errexit:nounset:xtrace:noglob",
+        "BASH_FUNC_printf%%": "() { echo nonsense; }",
+        "BASH_FUNC_read%%": "() { return 1; }",
+        "BASH_FUNC_stty%%": "() { echo nonsense; }",
+    }
+    with Terminal([needs("bash"), "-c", STUB], around) as one:
+        one.read_until(READY)
+        one.type(upload(b"false; echo hi; echo error >&2", MARK))
+        printed = unframed(one.read_until(ending(MARK)), MARK)
+    assert (printed.framed, printed.errors) == (Framed(0, b"hi\n"), b"error\n")
+
+
 def test_words_that_the_shell_has_for_a_broken_program_stand_around(shell: Shell) -> None:
     with terminal(shell) as one:
         one.read_until(READY)
