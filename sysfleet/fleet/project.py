@@ -11,14 +11,16 @@ from pathlib import Path
 from sysfleet.errors import InventoryError, UsageError
 from sysfleet.fleet.openssh import openssh_client
 from sysfleet.fleet.passwords import Ask, Source, Sources, children_environ
+from sysfleet.fleet.ways import Files, check_ways, ways_of
 from sysfleet.plugins.connections import CONNECTIONS, Shared
 from sysfleet.policy.entries import FleetInventory, HostEntry
 from sysfleet.policy.inventory import DEFAULTS_FILE, GROUPS_FILE, HOSTS_FILE, parse_inventory
 from sysfleet.remote.access import Access
-from sysfleet.remote.keys import Identities
+from sysfleet.remote.keys import Identities, Keyring
 from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.password import Password
-from sysfleet.remote.route import Asked, route
+from sysfleet.remote.route import Asked, Rules, route
+from sysfleet.remote.ssh_ways import Ways
 from sysfleet.remote.target import Hop, Target
 from sysfleet.rendering import Templates
 from sysfleet.selection import select
@@ -36,6 +38,8 @@ class Project:
     rendering: Rendering
     environ: Mapping[str, str] = field(repr=False)
     sources: Sources
+    ways: Ways | None = None
+    """What an ssh_config says of the ways to hosts; the system's ssh reads its own."""
 
     @classmethod
     def read(
@@ -52,7 +56,9 @@ class Project:
         hosts, groups, defaults = (_text(folder, name) for name in names)
         inventory = parse_inventory(hosts, groups, defaults, known_roles=templates.roles, files=names)
         rendering = Rendering(inventory, templates, settings.file.interfaces)
-        return cls(folder, settings, inventory, rendering, environ, sources)
+        home, user = Path(environ.get("HOME") or "/"), environ.get("USER") or getpass.getuser()
+        ways = ways_of(settings.ssh, home=home, folder=folder, environ=environ, local_user=user)
+        return cls(folder, settings, inventory, rendering, environ, sources, ways)
 
     def selected(self, limit: str | None = None) -> list[HostEntry]:
         """The hosts that a `--limit` expression selects, in natural order; SelectionError where none is."""
@@ -76,11 +82,10 @@ class Project:
         While host keys are learned, the project's own file of them need not be there yet.
         """
         ssh, privilege = self.settings.ssh, self.settings.privilege
+        if self.settings.store.url is not None:
+            raise UsageError("[store] url is not there yet", hint="take it out: it would have no effect")
+        check_ways(self.way, hosts)
         kinds = {self.connection(host) for host in hosts}
-        config = ssh.config if kinds != {"openssh"} else None
-        for name, value in (("[ssh] config", config), ("[store] url", self.settings.store.url)):
-            if value is not None:
-                raise UsageError(f"{name} is not there yet", hint="take it out: it would have no effect")
         home = Path(self.environ.get("HOME") or "/")
         identities = identity_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
         known_hosts = known_hosts_paths(ssh, home=home, project=self.folder, exists=Path.is_file)
@@ -88,15 +93,15 @@ class Project:
         passphrase = self.sources.passphrase
         self._fetch(hosts, root=root)
         environ = children_environ(self.settings, self.environ)
+        keyring = Keyring(None if passphrase is None else passphrase.text)
+        files = Files(ssh, keyring, home=home, folder=self.folder)
         access = Access(
             known_hosts=KnownHosts.load(path for path in known_hosts if path not in unwritten or path.exists()),
             # Keys that ssh alone can use need not be such as can be loaded here.
             identities=Identities()
             if kinds == {"openssh"}
-            else Identities.load(
-                identities,
-                passphrase=None if passphrase is None else passphrase.text,
-                agent_socket=self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None,
+            else keyring.identities(
+                identities, self.environ.get("SSH_AUTH_SOCK") if ssh.agent else None, required=True
             ),
             connect_timeout_s=ssh.connect_timeout_s,
             password=_passwords(self._login_password),
@@ -105,7 +110,7 @@ class Project:
             environ=environ,
             openssh=openssh_client(ssh, self.folder, environ) if "openssh" in kinds else None,
         )
-        return Shared(access, self._target)
+        return Shared(access, lambda asked: self._target(asked, files))
 
     def connection(self, host: str) -> str:
         """The kind of connection to a host; UsageError for one that is not there yet."""
@@ -133,15 +138,17 @@ class Project:
         """The way to a host of the inventory; UsageError where its bastions lead nowhere."""
         return self._target(self._asked(host) or Asked(host, host))
 
-    def _target(self, asked: Asked) -> Target:
+    def _target(self, asked: Asked, files: Files | None = None) -> Target:
         user = self.settings.ssh.user
-        return route(
-            asked,
-            mark=secrets.token_hex(16),
+        rules = Rules(
+            inventory=self._asked,
             default_user=user or self._user(),
             default_said=user is not None,
-            inventory=self._asked,
+            # The system's ssh reads it for itself.
+            config=None if self.connection(asked.name) == "openssh" else self.ways,
+            loader=files,
         )
+        return route(asked, mark=secrets.token_hex(16), rules=rules)
 
     def _asked(self, name: str) -> Asked | None:
         """What the inventory says of the way to a host, which another host names as its bastion."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sysfleet.remote.bastions import Bastions
 from sysfleet.remote.keys import Identities
@@ -23,7 +22,7 @@ def _no_password(_hop: Hop) -> Password | None:
 class Access:
     """Trust, keys and limits of a run. Passwords are found by the server that asks for them, when it asks.
 
-    `config` is the ssh_config that is followed here; `openssh` starts the system's ssh, where any host is gone to by it;
+    `openssh` starts the system's ssh, where any host is gone to by it;
     `environ` the environment of programs that are started here, without the variables that hold secrets;
     `in_terminal` the hosts that were found to give root rights in a terminal alone.
     """
@@ -34,7 +33,6 @@ class Access:
     password: Callable[[Hop], Password | None] = _no_password
     privilege: Method = "auto"
     privilege_password: Callable[[Hop], Password | None] = _no_password
-    config: Path | None = None
     openssh: Client | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_terminal: set[str] = field(default_factory=set, repr=False)

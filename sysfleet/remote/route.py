@@ -5,10 +5,15 @@ The inventory's word stands above the config's. Nothing is connected to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 from sysfleet.errors import UsageError
+from sysfleet.remote.keys import Identities
+from sysfleet.remote.known_hosts import KnownHosts
+from sysfleet.remote.ssh_ways import KeyChoice, Said, TrustChoice
 from sysfleet.remote.target import Hop, Target
 
 
@@ -65,11 +70,9 @@ def route(asked: Asked, *, mark: str, rules: Rules) -> Target:
 def _said(asked: Asked, rules: Rules) -> Said:
     if rules.config is None:
         return Said()
-    user = asked.user
-    said = rules.config.of(asked.address, user=user, port=asked.port, default_user=rules.default_user)
+    said = rules.config.of(asked.address, user=asked.user, port=asked.port, default_user=rules.default_user)
     if said.problems:
-        problems = [replace(one, what=f"{asked.name}: {one.what}") for one in said.problems]
-        raise UsageError("the ssh_config cannot be followed for every host", problems=problems)
+        raise UsageError(f"the ssh_config cannot be followed to {asked.name}", problems=said.problems)
     return said
 
 
