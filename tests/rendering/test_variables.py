@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sysfleet.errors import TemplateError
 from sysfleet.host import Facts
 from sysfleet.rendering import SAMPLE_FACTS, Templates
+from sysfleet.rendering.variables import FACT_NAMES
 from tests.rendering.cases import FACTS, problem, rules, variables
 
 _LINE_ENDS = [
