@@ -13,6 +13,7 @@ from sysfleet.errors import ConnectTimeout, HostKeyRejected, Unreachable
 from sysfleet.remote.access import Access
 from sysfleet.remote.known_hosts import HostKey, KnownHosts
 from sysfleet.remote.learn import first_unknown, is_known, names_of, new_key, show
+from sysfleet.remote.reach import known_name
 from sysfleet.remote.target import Hop, Target
 from tests.remote.boxes import MARK
 from tests.remote.servers import make_key, public, server, silent_port
@@ -73,6 +74,8 @@ def test_an_alias_is_the_only_name_and_has_no_port() -> None:
     alias = Hop(name="web1", address="10.0.0.1", port=2222, known_as="web-one")
     assert names_of(alias) == (("web-one", 22),)
     assert new_key(alias, KEY).name == "web-one"
+    # What is written is what a connection will look for.
+    assert [known_name(one, KnownHosts()) for one in (hop, alias)] == [names_of(one)[0] for one in (hop, alias)]
 
 
 def test_a_server_is_known_by_either_name_by_a_pattern_or_by_an_authority() -> None:
