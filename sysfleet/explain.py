@@ -22,13 +22,7 @@ from sysfleet.sysctl.knowledge import Knowledge, every, lookup, moves_key, sugge
 from sysfleet.sysctl.loaders import Boot, Loader, SourceFile, load_order, predict
 from sysfleet.sysctl.value import as_int, same
 
-# What their models were compared with: the real program, or its source alone (kernel.md 6).
-_KNOWN_FROM = {
-    Loader.SYSTEMD: "compared with the program",
-    Loader.PROCPS: "compared with the program",
-    Loader.ALPINE: "from the source of its script; BusyBox itself was compared",
-    Loader.OPENRC: "from the source of its script; BusyBox itself was compared",
-}
+_MODELLED = (Loader.SYSTEMD, Loader.PROCPS, Loader.ALPINE, Loader.OPENRC)
 _COMBINED = {
     "and": "an interface does it where `all` and its own value both say so",
     "or": "an interface does it where `all` or its own value says so",
@@ -115,7 +109,7 @@ def explain(host: str, key: Key, reading: Reading, plan: Plan) -> Explanation:
     known = lookup(key)
     running = reading.values.get(key)
     loader = reading.facts.loader
-    boots = {each: predict(each, reading.files, _existing(reading)) for each in _KNOWN_FROM}
+    boots = {each: _boot(each, reading) for each in _MODELLED}
     return Explanation(
         host=host,
         key=key,
@@ -137,8 +131,10 @@ def explain(host: str, key: Key, reading: Reading, plan: Plan) -> Explanation:
     )
 
 
-def _existing(reading: Reading) -> list[Key]:
-    return [key for key, running in reading.values.items() if running.state is not RunningState.ABSENT]
+def _boot(loader: Loader, reading: Reading) -> Boot:
+    existing = [key for key, running in reading.values.items() if running.state is not RunningState.ABSENT]
+    version = reading.facts.loader_version if loader is reading.facts.loader else ""
+    return predict(loader, reading.files, existing, version=version)
 
 
 def _unknown(reading: Reading) -> str | None:
@@ -247,7 +243,7 @@ def _at_boot(key: Key, boots: dict[Loader, Boot], own: Loader) -> Iterator[AtBoo
     for loader, boot in sorted(boots.items(), key=lambda one: one[0] is not own):
         won = boot.winners.get(key)
         value, file, line = (won.value, won.file, won.line) if won is not None else (None, None, None)
-        yield AtBoot(loader.value, loader is own, value, file, line, _KNOWN_FROM[loader])
+        yield AtBoot(loader.value, loader is own, value, file, line, boot.known_from)
 
 
 def _hazards(key: Key, known: Knowledge | None) -> Iterator[str]:

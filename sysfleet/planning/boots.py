@@ -33,7 +33,8 @@ class Boots:
         return self._others.get(key)
 
     def _predict(self, files: Sequence[SourceFile]) -> Boot:
-        return predict(self._reading.facts.loader, files, self._existing)
+        facts = self._reading.facts
+        return predict(facts.loader, files, self._existing, version=facts.loader_version)
 
 
 def files_with(files: Sequence[SourceFile], path: str, content: bytes | None) -> tuple[SourceFile, ...]:

@@ -117,7 +117,7 @@ class Judge:
         loader = self.reading.facts.loader
         if reason == "no_file" and loader is Loader.OPENRC and not self.boot_then.winners:
             return "the loader openrc reads no file while there is no /etc/sysctl.conf"
-        if reason == "no_file" and is_glob(pattern) and not knows_globs(loader):
+        if reason == "no_file" and is_glob(pattern) and not knows_globs(loader, self.reading.facts.loader_version):
             hint = "name the interfaces in the inventory's data.interfaces"
             return f"{pattern}: the loader {loader} knows no globs: {hint}"
         return f"values at boot cannot be known ({reason})"
@@ -220,6 +220,8 @@ class Judge:
             return "unknown_loader"
         if not facts.loader_enabled:
             return "loader_disabled"
+        if key in boot.uncertain:
+            return "loader_version"
         if key not in boot.winners and not is_glob(key):
             return "no_file"
         return None

@@ -94,7 +94,7 @@ def _read_back(patterns: tuple[Key, ...]) -> tuple[Key, ...]:
 
 def _lines(draft: _Draft) -> tuple[list[tuple[Wanted, str]], dict[Key, str]]:
     """The lines of our file, and why wanted keys that do not exist are not there."""
-    globs_known = knows_globs(draft.reading.facts.loader)
+    globs_known = knows_globs(draft.reading.facts.loader, draft.reading.facts.loader_version)
     lines: list[tuple[Wanted, str]] = []
     missing: dict[Key, str] = {}
     for wanted, choice in chosen_lines(draft.policy, draft.reading, draft.own, draft.boots.by_others):

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sysfleet.sysctl import effects
+from sysfleet.sysctl.boot import BootProblem, BootSetting, Step, Steps
 from sysfleet.sysctl.key import Key, compiled, interface_of, key_path
-from sysfleet.sysctl.sources import Loader, SourceFile, knows_globs, load_order
-from sysfleet.sysctl.steps import BootProblem, BootSetting, Step, Steps, steps_of
+from sysfleet.sysctl.sources import SourceFile, knows_globs, load_order
+from sysfleet.sysctl.steps import steps_of
 from sysfleet.sysctl.value import refused
+from sysfleet.sysctl.versions import Habits, Loader, habits_of
 
 __all__ = [
     "Boot",
@@ -38,12 +40,16 @@ _BOOT_START: Mapping[Key, str] = {
 class Boot:
     """What a boot does: the winner of every key set or moved, the writes in order, and the lines that fail.
 
-    `winners` hold the value left, as the kernel keeps it; `writes` the text as it is written.
+    `winners` hold the value left, as the kernel keeps it; `writes` the text as it is written. `uncertain` are
+    the keys that this version of the program may leave otherwise as well, and `known_from` says what its model
+    was held against.
     """
 
     winners: Mapping[Key, BootSetting]
     writes: tuple[BootSetting, ...]
     problems: tuple[BootProblem, ...]
+    uncertain: frozenset[Key] = frozenset()
+    known_from: str = ""
 
 
 def predict(
@@ -51,26 +57,39 @@ def predict(
     files: Sequence[SourceFile],
     existing: Iterable[Key],
     start: Mapping[Key, str] | None = None,
+    version: str = "",
 ) -> Boot:
-    """What this loader leaves at the next boot of a host with these files.
+    """What this version of the loader leaves at the next boot of a host with these files.
 
     Globs are expanded over `existing`; a literal line counts also for keys outside it. `start` are values
     known before the loader runs; without it a boot's own start (forwarding off). A key that a side effect
-    moves is won by the line that moved it.
+    moves is won by the line that moved it. Without a version the newest counts that was compared.
     """
-    held = steps_of(loader, tuple(files))
-    values: dict[Key, str] = dict.fromkeys(existing, "")
-    keys = tuple(values)
-    values.update(_BOOT_START)
-    if start:
-        values.update(start)
-    skips_equal = loader is Loader.SYSTEMD
+    held = steps_of(loader, tuple(files), version)
+    habits = habits_of(loader, version)
+    keys = tuple(dict.fromkeys(existing))
+    values = {**dict.fromkeys(keys, ""), **_BOOT_START, **(start or {})}
+    winners, writes = _run(loader, held, keys, dict(values), habits)
+    uncertain: frozenset[Key] = frozenset()
+    if held.otherwise is not None:
+        others, _ = _run(loader, held.otherwise, keys, values, habits)
+        uncertain = frozenset(key for key in winners | others if _left(winners, key) != _left(others, key))
+    return Boot(winners, tuple(writes), held.problems, uncertain, habits.known_from)
+
+
+def _left(winners: Mapping[Key, BootSetting], key: Key) -> str | None:
+    return winners[key].value if key in winners else None
+
+
+def _run(
+    loader: Loader, held: Steps, keys: Sequence[Key], values: dict[Key, str], habits: Habits
+) -> tuple[dict[Key, BootSetting], list[BootSetting]]:
     winners: dict[Key, BootSetting] = {}
     writes: list[BootSetting] = []
     for write, left in _writes(loader, held, keys):
         key = write.key
-        if skips_equal and values.get(key) == write.value:
-            # systemd from 250 leaves equal text alone, so nothing is moved along either.
+        if habits.skips_equal and values.get(key) == write.value:
+            # Equal text is left alone, so nothing is moved along either.
             winners[key] = write
             continue
         writes.append(write)
@@ -81,7 +100,7 @@ def predict(
         for moved, value in effects.changes(values, key, write.value).items():
             values[moved] = value
             winners[moved] = BootSetting(moved, value, write.file, write.line)
-    return Boot(winners, tuple(writes), held.problems)
+    return winners, writes
 
 
 _Write = tuple[BootSetting, BootSetting | None]  # what is written, and what it leaves where that is plain
@@ -106,8 +125,12 @@ def _writes(loader: Loader, held: Steps, existing: Sequence[Key]) -> Iterator[_W
         if pattern not in expanded:
             expanded[pattern] = _expanded(pattern, existing, tails)
         for key in expanded[pattern]:
-            if step.over_explicit or key not in held.explicit:
+            if step.over_explicit or not _is_spared(held, key):
                 yield from _one_of_glob(step, key)
+
+
+def _is_spared(held: Steps, key: Key) -> bool:
+    return key in held.explicit or any(spared.match(key_path(key)) for spared in held.spared)
 
 
 def _one_of_glob(step: Step, key: Key) -> Iterator[_Write]:

@@ -7,9 +7,10 @@ scripts of Alpine and of OpenRC (these two known from their source only).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 
 import msgspec
+
+from sysfleet.sysctl.versions import Loader, habits_of
 
 MAIN_FILE = "/etc/sysctl.conf"
 FOLDERS = (
@@ -19,16 +20,7 @@ FOLDERS = (
     "/usr/lib/sysctl.d",
     "/lib/sysctl.d",
 )
-
-
-class Loader(StrEnum):
-    """The program that applies files at boot."""
-
-    SYSTEMD = "systemd"
-    PROCPS = "procps"
-    ALPINE = "alpine"
-    OPENRC = "openrc"
-    UNKNOWN = "unknown"
+_RUN_FIRST = ("/run/sysctl.d", "/etc/sysctl.d", *FOLDERS[2:])
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -56,15 +48,19 @@ class SourceFile(msgspec.Struct, frozen=True):
         return self.content == b""
 
 
-def knows_globs(loader: Loader) -> bool:
-    """Whether the loader expands patterns and honours exclusions (systemd from 245, procps from 4.0)."""
-    return loader in (Loader.SYSTEMD, Loader.PROCPS)
+def knows_globs(loader: Loader, version: str = "") -> bool:
+    """Whether this version of the loader expands patterns and honours exclusions."""
+    return habits_of(loader, version).globs
 
 
-def load_order(loader: Loader, files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
-    """The files that the loader reads, in its order; masks and what they hide are left out."""
+def load_order(loader: Loader, files: Iterable[SourceFile], version: str = "") -> tuple[SourceFile, ...]:
+    """The files that this version of the loader reads, in its order; masks and what they hide are left out."""
     found = [file for file in files if file.path == MAIN_FILE or _in_folder(file)]
-    return tuple(file for file in _ORDERS[loader](found) if not file.is_mask)
+    if habits_of(loader, version).run_before_etc:
+        ordered = _procps(found, _RUN_FIRST)
+    else:
+        ordered = _ORDERS[loader](found)
+    return tuple(file for file in ordered if not file.is_mask)
 
 
 def _in_folder(file: SourceFile) -> bool:
@@ -75,9 +71,9 @@ def _by_name(file: SourceFile) -> bytes:
     return file.name.encode("utf-8", "surrogateescape")
 
 
-def _first_of_each_name(files: Iterable[SourceFile]) -> list[SourceFile]:
+def _first_of_each_name(files: Iterable[SourceFile], folders: tuple[str, ...] = FOLDERS) -> list[SourceFile]:
     chosen: dict[str, SourceFile] = {}
-    for file in sorted(files, key=lambda one: FOLDERS.index(one.folder)):
+    for file in sorted(files, key=lambda one: folders.index(one.folder)):
         chosen.setdefault(file.name, file)
     return sorted(chosen.values(), key=_by_name)
 
@@ -86,8 +82,8 @@ def _systemd(files: Sequence[SourceFile]) -> list[SourceFile]:
     return _first_of_each_name(file for file in files if file.path != MAIN_FILE and not file.name.startswith("."))
 
 
-def _procps(files: Sequence[SourceFile]) -> list[SourceFile]:
-    drop_ins = _first_of_each_name(file for file in files if file.path != MAIN_FILE)
+def _procps(files: Sequence[SourceFile], folders: tuple[str, ...] = FOLDERS) -> list[SourceFile]:
+    drop_ins = _first_of_each_name((file for file in files if file.path != MAIN_FILE), folders)
     return drop_ins + _main(files)
 
 

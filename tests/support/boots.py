@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sysfleet.sysctl.key import Key, key_from_path, key_path
-from sysfleet.sysctl.sources import Loader, SourceFile
+from sysfleet.sysctl.sources import SourceFile
+from sysfleet.sysctl.versions import Loader
 from tests.support.needs import needs, needs_namespaces
 
 INTERFACES = ("all", "default", "lo", "v0", "v1/5")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from sysfleet.sysctl.document import Assignment, Document, Exclusion, parse
 from sysfleet.sysctl.lint import interfaces, lines, order
 from sysfleet.sysctl.lint.finding import Finding, Placed, key_column
-from sysfleet.sysctl.sources import Loader, SourceFile
+from sysfleet.sysctl.sources import SourceFile
 from sysfleet.sysctl.steps import steps_of
+from sysfleet.sysctl.versions import Loader
 
 _ROOM = "/etc/sysctl.d/lint.conf"  # where a file is judged as if it stood there
 _NAMES = {
