@@ -160,12 +160,16 @@ class Project:
 
     def _fetch(self, hosts: Iterable[str], *, root: bool) -> None:
         """Fetch what a run to these hosts may be asked for, before it begins and anything is shown of it."""
-        ways = [self.way(host) for host in hosts]
-        logins = {hop.user for way in ways for hop in (way, *way.jumps)}
-        _fetched(self.sources.login, logins)
+        if self.sources.login is None and self.sources.root is None:
+            return
+        ways = {host: self.way(host) for host in hosts}
+        # Whom ssh logs in as where nobody says so is known to its own configuration alone.
+        known = [way for host, way in ways.items() if way.user_said or self.connection(host) != "openssh"]
+        _fetched(self.sources.login, {hop.user for way in known for hop in (way, *way.jumps)})
         method = self.settings.privilege.method
-        if root and method != "none":
-            _fetched(self.sources.root, {way.user for way in ways if method != "auto" or way.user != "root"})
+        needy = {way.user for way in known if method != "auto" or way.user != "root"}
+        if root and method != "none" and (needy or len(known) < len(ways)):
+            _fetched(self.sources.root, needy)
 
     def _login_password(self, hop: Hop) -> str | None:
         """A server's own password from the inventory, else the one for its login."""
@@ -183,9 +187,11 @@ class Project:
 
 
 def _fetched(source: Source | None, logins: set[str]) -> None:
-    if source is None or not logins:
+    """Fetch a secret; one that every login has for itself is to be there for one of them at least."""
+    if source is None:
         return
-    if all(source.text(login) is None for login in sorted(logins)):
+    texts = [source.text(login) for login in sorted(logins)] if source.own else [source.text("")]
+    if texts and not any(texts):
         raise UsageError(
             f"{source.what} is to come from {source.setting}, which has none for {', '.join(sorted(logins))}",
             hint="put it there: keyring set SERVICE LOGIN",

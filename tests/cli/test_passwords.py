@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sysfleet.errors import ExitCode
+from sysfleet.lab import HostSpec, Lab, Login
 from tests.cli.conftest import FILES, Builder, Shell
 from tests.remote.servers import make_key
-from tests.support.needs import needs
+from tests.support.lab import LAB_KINDS, make_lab
+from tests.support.needs import needs, needs_root
 
 SSH = FILES["sysfleet.toml"]
 
@@ -28,24 +35,33 @@ class Seen:
     err: str
 
 
-def at_terminal(project: Path, *argv: str, typed: tuple[str, ...] = ()) -> Seen:
+def at_terminal(project: Path, *argv: str, typed: tuple[str, ...] = (), ring: str = "fail") -> Seen:
     """Run a command line whose controlling terminal is ours, with output and error output into files.
 
     Each text of `typed` is sent when the next question has been read.
     """
     controller, screen = os.openpty()
     words = [needs("setsid"), "--ctty", "--wait", sys.executable, "-m", "sysfleet", "--project", str(project), *argv]
-    environ = {"HOME": str(project), "USER": "op", "PATH": os.environ["PATH"], "PYTHONPATH": os.environ["PYTHONPATH"]}
+    environ = {
+        "HOME": str(project),
+        "USER": "op",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ["PYTHONPATH"],
+        "PYTHON_KEYRING_BACKEND": f"keyring.backends.{ring}.Keyring",
+    }
     with (project / "out").open("w") as out, (project / "err").open("w") as err:
         process = subprocess.Popen(words, stdin=screen, stdout=out, stderr=err, env=environ)
     os.close(screen)
     shown = ""
-    for answer in typed:
-        shown += _until(controller, ": ")
-        os.write(controller, answer.encode() + b"\n")
-    shown += _until(controller, None)
-    os.close(controller)
-    code = process.wait(60)
+    try:
+        for answer in typed:
+            shown += _until(controller, ": ")
+            os.write(controller, answer.encode() + b"\n")
+        shown += _until(controller, None)
+        code = process.wait(60)
+    finally:
+        os.close(controller)  # which ends whoever still waits for an answer
+        process.wait(60)
     return Seen(code, shown, (project / "out").read_text(), (project / "err").read_text())
 
 
@@ -53,6 +69,7 @@ def _until(controller: int, words: str | None) -> str:
     """What the terminal shows up to these words, or until nobody has it open any more."""
     shown = ""
     while words is None or not shown.endswith(words):
+        assert select.select([controller], [], [], 60)[0], f"nothing more is shown after {shown!r}"
         try:
             more = os.read(controller, 4096)
         except OSError:
@@ -104,9 +121,8 @@ def test_each_encrypted_key_is_asked_for_by_its_name(project: Builder, tmp_path:
     seen = at_terminal(folder, "check", "--ask-passphrase", typed=("open sesame", "open sesame"))
     assert seen.terminal.split("\r\n") == [f"passphrase of {path}: " for path in keys] + [""]
     assert seen.code == ExitCode.HOST_FAILED
-    wrong = at_terminal(folder, "check", "--ask-passphrase", typed=("swordfish",))
-    assert wrong.err == f"sysfleet: the passphrase of the key {keys[0]} is not accepted\n"
-    assert wrong.code == ExitCode.USAGE
+    wrong = at_terminal(folder, "check", "--ask-passphrase", typed=("swordfish", "open sesame"))
+    assert (wrong.code, "swordfish" in wrong.out + wrong.err) == (ExitCode.HOST_FAILED, False)
 
 
 def test_an_answer_of_nothing_is_an_error(project: Builder) -> None:
@@ -147,3 +163,102 @@ def test_a_command_that_is_no_list_is_not_repeated(project: Builder, shell: Shel
     ended = shell("check", "--project", folder).gives(ExitCode.USAGE)
     assert "expects a list of a program and its arguments" in ended.err
     assert "swordfish" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("ring", "said"),
+    [
+        ("fail", "this machine has none that can be used"),
+        ("null", "the login password is to come from ssh.password_keyring, which has none for ops"),
+    ],
+)
+def test_a_keyring_without_a_password_ends_the_run_before_any_host_is_contacted(
+    project: Builder, ring: str, said: str
+) -> None:
+    settings = {"sysfleet.toml": f'{SSH}password_keyring = "sysfleet"\n', "inventory/defaults.yaml": "username: ops\n"}
+    seen = at_terminal(project(**settings), "check", ring=ring)
+    assert (seen.code, seen.out) == (ExitCode.USAGE, "")
+    assert said in seen.err
+
+
+NAMES = ("web1", "web2", "web3", "web4", "web5", "web6")
+RIGHT, WRONG = "lab-Pa55 wörd", "swordfish"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Hosts whose login needs a password for sudo; the last one asks for none."""
+    needs("sudo")
+    needs_root("setuid programs in a host need the machine's root")
+    asked = Login("ops", sudo=("password",), password=RIGHT)
+    free = Login("ops", sudo=("nopasswd",))
+    hosts = [HostSpec(name, logins=(asked,), user="ops") for name in NAMES[:-1]]
+    folder = tmp_path_factory.mktemp("passwords")
+    (folder / "templates").mkdir()
+    (folder / "templates/base.conf.j2").write_text("")
+    options = {**LAB_KINDS["openssh"], "templates": folder / "templates"}
+    with make_lab(folder / "lab", [*hosts, HostSpec(NAMES[-1], logins=(free,), user="ops")], **options) as lab:
+        yield lab
+
+
+def rows(seen: Seen) -> dict[str, dict[str, Any]]:
+    assert seen.out, seen
+    return {row["host"]: row for row in json.loads(seen.out)["hosts"]}
+
+
+@contextmanager
+def wanting(lab: Lab, setting: str) -> Iterator[None]:
+    """The fleet's defaults with one more wanted setting."""
+    defaults = lab.folder / "inventory/defaults.yaml"
+    before = defaults.read_text()
+    defaults.write_text(f"{before}\ndata:\n  sysctl:\n    {setting}\n")
+    try:
+        yield
+    finally:
+        defaults.write_text(before)
+
+
+def applied(lab: Lab, password: str, value: int, *argv: str) -> dict[str, dict[str, Any]]:
+    words = ("apply", "--yes", "--format", "json", "--ask-root-password", *argv)
+    with wanting(lab, f"net.ipv4.tcp_fin_timeout: {value}"):
+        seen = at_terminal(lab.folder, *words, typed=(password,))
+    assert password not in seen.terminal + seen.out + seen.err
+    return rows(seen)
+
+
+def running(lab: Lab) -> set[str | None]:
+    return {lab.hosts[name].read("net.ipv4.tcp_fin_timeout") for name in lab.hosts}
+
+
+@pytest.mark.parametrize("workers", ["1", "6"])
+def test_of_all_hosts_one_is_given_a_wrong_password_and_none_is_changed_for_it(fleet: Lab, workers: str) -> None:
+    found = applied(fleet, WRONG, 31, "--workers", workers, "--limit", "!web6")
+    errors = {name: row["error"]["message"] for name, row in found.items()}
+    assert {row["status"] for row in found.values()} == {"denied"}
+    (first,) = [name for name, said in errors.items() if "Sorry, try again" in said]
+    others = {said for name, said in errors.items() if name != first}
+    assert others == {f"not tried here: {first} refused the password: sudo: a password is required"}
+    assert errors[first].startswith("ops gets no root rights: ")
+    assert {row["error"]["phase"] for row in found.values()} == {"change"}
+    assert "31" not in running(fleet)
+
+
+def test_a_host_that_asks_for_no_password_is_changed_whatever_was_typed(fleet: Lab) -> None:
+    assert applied(fleet, WRONG, 32, "--limit", "web6")["web6"]["status"] == "changed"
+
+
+def test_the_right_password_is_typed_once_for_all(fleet: Lab) -> None:
+    found = applied(fleet, RIGHT, 33)
+    assert {row["status"] for row in found.values()} == {"changed"}
+    assert running(fleet) == {"33"}
+
+
+def test_a_key_that_the_login_cannot_read_is_denied_by_name_and_read_as_root(fleet: Lab) -> None:
+    words = ("check", "--format", "json", "--limit", "web1")
+    with wanting(fleet, "net.ipv4.tcp_fastopen_key: 00000000-00000000-00000000-00000000"):
+        denied = rows(at_terminal(fleet.folder, *words))["web1"]
+        as_root = ("--set", "privilege.method=sudo", "--ask-root-password")
+        read = rows(at_terminal(fleet.folder, *words, *as_root, typed=(RIGHT,)))["web1"]
+    assert denied["status"] == "denied"
+    assert denied["error"]["message"] == "not readable for this login: net.ipv4.tcp_fastopen_key"
+    assert read["status"] in {"ok", "drifted"}

@@ -260,10 +260,11 @@ def test_a_login_shell_that_refuses_says_so_in_its_own_words(lab: Lab, method: M
     assert not isinstance(caught.value, PrivilegeDenied)
 
 
-def test_a_large_program_and_output_pass_through_a_terminal(lab: Lab) -> None:
+@pytest.mark.parametrize("user", ["dasked", "boxedasked", "seatedasked", "boxedseated", "boxed", "seated"])
+def test_a_large_program_and_output_pass_whatever_is_in_between(lab: Lab, user: str) -> None:
     every = bytes(range(1, 256)) * 1000
     program = b"printf '%s' '" + every.replace(b"'", b"'\\''") + b"'"
-    done = Way(lab, "dasked", "doas", secret(RIGHT)).run(program)
+    done = Way(lab, user, "doas" if user == "dasked" else "sudo", secret(RIGHT)).run(program)
     assert (done.status, done.stdout) == (0, every)
 
 
