@@ -59,6 +59,11 @@ class Said:
         return "rtype exit-s" in self.log or "xit status from master" in self.log
 
     @property
+    def no_session(self) -> bool:
+        """Whether the host opened no session on a connection that is shared."""
+        return "Session open refused by peer" in self.log
+
+    @property
     def status(self) -> int:
         """The exit status of the command; -1 where there is none."""
         found = _STATUS.search(self.log)

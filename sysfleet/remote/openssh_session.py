@@ -26,6 +26,7 @@ from sysfleet.remote.rights import Attempt, Refused, Rights, never_began
 from sysfleet.remote.session import Completed
 from sysfleet.remote.target import Target
 
+_NO_SESSION = "the host allows no second session on one connection, and a change needs two"
 _LAST_WORDS_S = 1.0
 _LAST_WORDS_BYTES = 1 << 20
 
@@ -169,6 +170,8 @@ class OpensshSession:
                 stderr = stderr[attempt.dialogue.errors_before :]
         if framed is not None:
             return Completed(framed.status, framed.body, stderr, 0.0)
+        if Said(child.log, "").no_session:
+            raise CommandFailed(_NO_SESSION, phase="run", hint="raise MaxSessions in the host's sshd_config")
         said = stdout + b"\n" + stderr
         if attempt.dialogue is not None:
             said = attempt.dialogue.without_password(said)
