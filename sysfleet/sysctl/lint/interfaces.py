@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sysfleet.sysctl.everywhere import left_to_interfaces
 from sysfleet.sysctl.key import Key, interface_of, is_glob, with_interface
-from sysfleet.sysctl.knowledge import lookup
 from sysfleet.sysctl.lint.finding import Finding, Placed, at_key
 from sysfleet.sysctl.value import as_int
 
@@ -17,9 +17,7 @@ def all_only(settings: Sequence[Placed]) -> Iterator[Finding]:
     keys = {placed.key for placed in settings}
     forwards = any(as_int(placed.value) for placed in settings if placed.key in _FORWARDING)
     for placed in settings:
-        if interface_of(placed.key) != "all":
-            continue
-        why = _why_not_enough(placed, forwards=forwards)
+        why = left_to_interfaces(placed.key, placed.value, forwards=forwards)
         missing = [name for name in ("default", "interfaces") if not _has(keys, placed.key, name)]
         if why is not None and missing:
             rest = f"set {with_interface(placed.key, '*')} = {placed.value} as well"
@@ -38,25 +36,6 @@ def _has(keys: set[Key], key: Key, name: str) -> bool:
         and (is_glob(other) or interface_of(other) not in ("all", "default", None))
         for other in keys
     )
-
-
-def _why_not_enough(placed: Placed, *, forwards: bool) -> str | None:
-    known = lookup(placed.key)
-    number = as_int(placed.value)
-    if known is None or number is None or known.propagates != "never":
-        return None
-    rule = known.combine
-    if rule == "forwarding-dependent":
-        rule = "and" if forwards else "or"
-    if rule == "own":
-        return "the kernel looks at each interface alone" if placed.key.startswith("net.ipv6.") else None
-    if rule == "or" and number == 0:
-        return "an interface whose own value is 1 does it all the same"
-    if rule == "and" and number != 0:
-        return "an interface whose own value is 0 does not do it"
-    if rule == "max" and known.maximum is not None and number < known.maximum:
-        return "the larger of it and the interface's own value holds"
-    return None
 
 
 def pointless(settings: Sequence[Placed]) -> Iterator[Finding]:
