@@ -19,7 +19,7 @@ from sysfleet.fleet.host_keys_file import append, check_writable
 from sysfleet.fleet.project import Project
 from sysfleet.remote.access import Access
 from sysfleet.remote.known_hosts import HostKey
-from sysfleet.remote.learn import NewKey, first_unknown, names_of, show
+from sysfleet.remote.learn import NewKey, first_unknown, names_of, show, trusted
 from sysfleet.remote.target import Target
 
 _GRACE_S = 1.0
@@ -78,7 +78,11 @@ class Learning:
                 return
             written = append(path, shown)
             self.learned += written
-            access.known_hosts.add("".join(f"{key.line}\n" for key in written).encode(), str(path))
+            # From now on it is known to every connection, as if its files had been read after this.
+            lines = "".join(f"{key.line}\n" for key in written).encode()
+            everybodys = [trusted(hop, access.known_hosts) for target in targets for hop in (*target.jumps, target)]
+            for known in {id(one): one for one in everybodys}.values():
+                known.add(lines, str(path))
 
     def _targets(self, names: Iterable[str]) -> Iterable[Target]:
         for name in names:

@@ -50,9 +50,14 @@ def names_of(hop: Hop) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys(((hop.address, hop.port), (hop.name, hop.port))))
 
 
+def trusted(hop: Hop, known_hosts: KnownHosts) -> KnownHosts:
+    """The host keys that count for a server: its own, where it has any of its own, else those of the run."""
+    return known_hosts if hop.known_hosts is None else hop.known_hosts
+
+
 def is_known(hop: Hop, known_hosts: KnownHosts) -> bool:
     """Whether any key, or any authority, is trusted for the server, be it the one that it has or not."""
-    return any(known_hosts.algorithms(*name) for name in names_of(hop))
+    return any(trusted(hop, known_hosts).algorithms(*name) for name in names_of(hop))
 
 
 def first_unknown(target: Target, known_hosts: KnownHosts) -> int | None:
@@ -79,7 +84,7 @@ def show(target: Target, at: int, access: Access, *, deadline: float) -> NewKey:
         key = HostKey(shown.get_name(), shown.asbytes())
     finally:
         shut(transport)
-    access.known_hosts.check_revoked(*names_of(way[at])[0], key)
+    trusted(way[at], access.known_hosts).check_revoked(*names_of(way[at])[0], key)
     return new_key(way[at], key)
 
 

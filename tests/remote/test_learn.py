@@ -87,6 +87,12 @@ def test_a_server_is_known_by_either_name_by_a_pattern_or_by_an_authority() -> N
         assert not is_known(hop, known(line)), line
 
 
+def test_a_server_with_host_keys_of_its_own_is_known_by_these_alone() -> None:
+    line = new_key(Hop(name="web1", address="10.0.0.1"), KEY).line
+    assert is_known(Hop(name="web1", address="10.0.0.1", known_hosts=known(line)), known())
+    assert not is_known(Hop(name="web1", address="10.0.0.1", known_hosts=known()), known(line))
+
+
 def test_the_first_unknown_server_of_a_way_is_the_one_to_ask() -> None:
     bastion = Hop(name="b1", address="10.0.0.9")
     target = Target(name="web1", address="10.0.0.1", mark=MARK, jumps=(bastion,))
