@@ -255,7 +255,10 @@ def test_what_is_wrong_with_our_file_s_place_comes_with_the_reading(host: Box, e
     host.sh("mount -t tmpfs none /etc/sysctl.d; mount -o remount,ro /etc/sysctl.d")
     for shell in every_shell:
         assert read(host, shell).facts.place_problem == "/etc/sysctl.d (tmpfs) is mounted read-only"
-    host.sh("umount /etc/sysctl.d; rmdir /etc/sysctl.d; ln -s other /etc/sysctl.d")
+    host.sh(">/run/ostree-booted")
+    image = "/etc/sysctl.d (tmpfs) is mounted read-only, as its image (ostree) has it"
+    assert read(host, every_shell[0]).facts.place_problem == image
+    host.sh("rm /run/ostree-booted; umount /etc/sysctl.d; rmdir /etc/sysctl.d; ln -s other /etc/sysctl.d")
     for shell in every_shell:
         assert read(host, shell).facts.place_problem == "/etc/sysctl.d is a link"
 

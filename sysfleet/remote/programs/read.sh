@@ -40,6 +40,7 @@ sf_facts() {
 	printf 'i%s\n' "$sf_root"/proc/sys/net/ipv4/conf/* "$sf_root"/proc/sys/net/ipv6/conf/*
 	if [ -n "$sf_root" ]; then printf '!F stand_in\t%s\n' "$sf_root"; else printf 'm/proc/self/mounts %s\n' "$1"; fi
 	if [ -L "$sf_root$1" ]; then printf '!F place\t%s is a link\n' "$1"; fi
+	if [ -e "$sf_root/run/ostree-booted" ]; then printf '!F image\tostree\n'; fi
 	if [ -e "$sf_root/etc/NIXOS" ]; then printf '!F owner\tnixos\n'; fi
 	if [ -e "$sf_root/etc/openwrt_release" ]; then printf '!F owner\topenwrt\n'; fi
 	if [ ! -d "$sf_root/proc/sys/net/ipv6/conf" ]; then printf '!F ipv6\tno\n'; fi

@@ -229,13 +229,18 @@ def _facts(text: str) -> Facts:
         mounts=tuple(sorted(mounts)),
         read_only_keys=tuple(read_only),
         owner=_owner(single),
-        place_problem=single.get("place"),
+        place_problem=_place_problem(single),
     )
 
 
 def _add(names: list[Any], name: object) -> None:
     if len(names) < _MOST_NAMED:
         names.append(name)
+
+
+def _place_problem(facts: dict[str, str]) -> str | None:
+    image = f", as its image ({facts['image']}) has it" if "image" in facts else ""
+    return f"{facts['place']}{image}" if "place" in facts else None
 
 
 def _owner(facts: dict[str, str]) -> str | None:
