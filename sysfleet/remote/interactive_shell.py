@@ -43,8 +43,9 @@ class InteractiveShell:
         """
         self._channel = channel
         # What is typed comes back as an echo, and is not what is printed; every shell takes it alike.
-        self._are_you_here = f'echo sysfleet-""here-{token}'.encode()
-        self._here = re.compile(f"sysfleet-here-{token}\r?\n".encode())
+        self._are_you_here = f'echo sysfleet-""here-{token}-%d'.encode()
+        self._here = f"sysfleet-here-{token}-%d\r?\n".encode()
+        self._asked = 0
         self._then_say_so = f'; echo sysfleet-""over-{token}'.encode()
         self._over = re.compile(f"sysfleet-over-{token}\r?\n".encode())
         self._enter = enter
@@ -69,9 +70,10 @@ class InteractiveShell:
         self._settled = self._wait(lambda: self.over, until=min(until, time.monotonic() + self._patience_s))
 
     def interrupt(self, *, until: float) -> None:
-        """End a command that asks for something; the shell is asked next time whether it is there."""
+        """End a command that asks for something, and hear its last words; the shell is asked when it is next used."""
         self._settled = False
         self.type(_INTERRUPT, until=until)
+        self._hear_out(_sooner(until, _FIRST_WORD_S))
 
     def type(self, data: bytes, *, until: float) -> None:
         """Send this; CommandTimeout where the host does not take it in time, ConnectionLost where it is gone."""
@@ -111,18 +113,23 @@ class InteractiveShell:
 
     def _settle(self, deadline: float) -> None:
         until, pause_s = min(deadline, time.monotonic() + self._patience_s), _FIRST_PAUSE_S
+        # Answers to what was asked before may still be under way.
+        self._asked += 1
+        here = re.compile(self._here % self._asked)
         while time.monotonic() < until:
             hurdle = self._hurdle(until)
-            self.type(self._are_you_here + self._enter if hurdle is None else hurdle or self._enter, until=until)
-            if hurdle is None:
-                if self._wait(lambda: self._here.search(self.printed) is not None, until=_sooner(until, pause_s)):
-                    self._settled = True
-                    return
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            if hurdle is not None:
+                self.type(hurdle or self._enter, until=until)
+                continue
+            self.type(self._are_you_here % self._asked + self._enter, until=until)
+            if self._wait(lambda: here.search(self.printed) is not None, until=_sooner(until, pause_s)):
+                self._settled = True
+                return
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         raise CommandFailed(
-            f"the host's interactive shell does not answer as a shell does, after {self._patience_s:.0f} s",
+            "the host's interactive shell does not answer as a shell does",
             phase="run",
-            hint="a login shell of the POSIX kind is needed; what it printed stands here",
+            hint="a shell of the POSIX kind is needed, as the login's own or started from it",
             evidence=clean(bytes(self.printed)) or None,
         )
 
@@ -130,11 +137,14 @@ class InteractiveShell:
         """The key that gets past what the host shows once it has fallen silent; None where nothing is in the way."""
         seen = len(self.printed)
         self._wait(lambda: len(self.printed) > seen, until=_sooner(until, _FIRST_WORD_S if not seen else _SILENCE_S))
-        while self._take(_sooner(until, _SILENCE_S)) and time.monotonic() < until:
-            del self.printed[:-_NOISE_BYTES]
+        self._hear_out(until)
         shown = self.printed[seen:][-_TAIL_BYTES:].decode("latin-1")
         text = "\n".join(clean(line) for line in shown.replace("\r", "\n").split("\n"))
         return next((key for words, key in _HURDLES if words.search(text)), None)
+
+    def _hear_out(self, until: float) -> None:
+        while time.monotonic() < until and self._take(_sooner(until, _SILENCE_S)):
+            del self.printed[:-_NOISE_BYTES]
 
     def _ended(self) -> ConnectionLost | CommandFailed:
         """Whether the shell ended, or the connection under it."""

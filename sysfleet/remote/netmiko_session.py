@@ -161,9 +161,8 @@ class NetmikoSession:
             if dialogue is not None and turn is Turn.ANSWER:
                 shell.type(dialogue.answer(), until=attempt.until)
             elif turn is Turn.REFUSED:
-                said = bytes(shell.printed)
                 shell.interrupt(until=attempt.until)
-                return Refused(said)
+                return Refused(bytes(shell.printed))
             shell.more(until=attempt.until)
         if dialogue is not None:
             dialogue.next(shell.printed, b"")  # it learns that the answer was right

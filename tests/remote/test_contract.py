@@ -124,7 +124,7 @@ def test_start_files_that_talk_change_folder_and_set_e_are_not_heard(kind: Kind,
     bash = needs("bash")
     start = tmp_path / "start"
     start.write_text("printf '\\033[31mWelcome'; echo '$ prompt'; echo careful >&2; cd /; set -e; false || :\n")
-    forced = f"""ForceCommand {bash} -c '. {start}; eval "$SSH_ORIGINAL_COMMAND"; echo bye'"""
+    forced = f"""ForceCommand {bash} -c '. {start}; eval "${{SSH_ORIGINAL_COMMAND:-sh -i}}"; echo bye'"""
     with way_in(tmp_path / "sshd", kind, forced) as way, way.opened() as session:
         assert run(session, b"false; echo hi")[:2] == (0, b"hi\n")
 
@@ -339,11 +339,11 @@ _BARE = """#!/bin/sh
 set -e
 mount -t tmpfs none /mnt
 cp {busybox} /mnt/busybox
-for name in sh cat echo; do ln -s busybox /mnt/$name; done
+for name in sh cat echo stty; do ln -s busybox /mnt/$name; done
 for folder in /usr/local/bin /usr/local/sbin /usr/sbin /sbin /usr/bin /bin; do
     [ ! -d $folder ] || /mnt/busybox mount --bind /mnt $folder
 done
-exec /mnt/sh -c "$SSH_ORIGINAL_COMMAND"
+exec /mnt/sh -c "${{SSH_ORIGINAL_COMMAND:-exec /mnt/sh -i}}"
 """
 
 

@@ -23,6 +23,7 @@ from sysfleet.remote.openssh_client import Client
 from sysfleet.remote.openssh_command import Options
 from sysfleet.remote.session import Session
 from sysfleet.remote.target import Target
+from tests.remote.appliances import SHELL_ONLY, over_netmiko
 from tests.remote.boxes import MARK
 from tests.remote.servers import Server, make_key, server
 from tests.support.needs import needs
@@ -59,6 +60,7 @@ def _openssh_stays(target: Target, access: Access, deadline: float) -> Session:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "paramiko": Kind(_paramiko),
+        "netmiko": Kind(over_netmiko, (SHELL_ONLY,)),
         "openssh": Kind(_openssh),
         "openssh, one connection for all": Kind(_openssh_stays),
     }
