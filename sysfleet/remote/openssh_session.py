@@ -70,10 +70,14 @@ class OpensshSession:
             return self._carried(attempt, program, deadline=deadline, limit_bytes=limit_bytes)
 
         with self._turn:
-            if privileged and self._access.privilege != "none":
-                found = Rights(self._access, self._target).run(carry, deadline=deadline)
-            else:
-                found = self._without_rights(carry(Attempt(PLAIN, in_terminal=False, until=deadline)))
+            try:
+                if privileged and self._access.privilege != "none":
+                    found = Rights(self._access, self._target).run(carry, deadline=deadline)
+                else:
+                    found = self._without_rights(carry(Attempt(PLAIN, in_terminal=False, until=deadline)))
+            finally:
+                if self._closed:
+                    self._tidy()
         return replace(found, elapsed_s=time.monotonic() - began_at)
 
     def close(self) -> None:
@@ -84,10 +88,12 @@ class OpensshSession:
                 self._running.kill()
                 if self._login is not None:
                     self._login.kill()
-        with self._turn:
-            self._end_login()
-            if self._files is not None:
-                self._files.remove()
+        # Whoever is still logging in for a further program tidies up when that is over.
+        if self._turn.acquire(timeout=_LAST_WORDS_S):
+            try:
+                self._tidy()
+            finally:
+                self._turn.release()
 
     def _carried(self, attempt: Attempt, program: bytes, *, deadline: float, limit_bytes: int) -> Completed | Refused:
         carrier = terminal if attempt.in_terminal else framing
@@ -149,10 +155,12 @@ class OpensshSession:
         if files is not None:
             files.remove()
 
-    def _end_login(self) -> None:
+    def _tidy(self) -> None:
         login, self._login = self._login, None
         if login is not None:
             self._client.end(login)
+        if self._files is not None:
+            self._files.remove()
 
     def _ended(self, child: Child, attempt: Attempt, *, whole: bool) -> Completed | Refused:
         """What came of an attempt: the program's end, or what was said instead of starting the stub as root."""
