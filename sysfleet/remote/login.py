@@ -80,9 +80,14 @@ def _by_password(attempts: _Attempts, user: str, password: Password, who: str, u
     settle = password.undecided
     try:
         took = attempts.may("password") and attempts.password(user, secret)
-        took = took or (attempts.may("keyboard-interactive") and attempts.interactive(user, secret))
+        # A host that still takes passwords has judged this one, and would count it twice.
+        if not took and not attempts.may("password") and attempts.may("keyboard-interactive"):
+            took = attempts.interactive(user, secret)
         settle = password.worked if took else password.refused
         return took
+    except LoginRejected:
+        settle = password.refused  # it hung up: that was one attempt too many
+        raise
     finally:
         settle(who)
 

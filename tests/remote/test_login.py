@@ -19,19 +19,25 @@ from sysfleet.remote.access import Access
 from sysfleet.remote.keys import Identities
 from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.paramiko_session import ParamikoSession, connect
-from sysfleet.remote.password import Password
+from sysfleet.remote.password import Password, PasswordRefused
 from sysfleet.remote.target import Target
 from tests.remote.boxes import MARK
 from tests.remote.servers import make_key
 
-Kind = Literal["password", "prompt"]
+Kind = Literal["password", "prompt", "either"]
 
 
 class _Gate(asyncssh.SSHServer):
-    """Lets `me` in with one password, asked for in one of two ways."""
+    """Lets `me` in with one password, asked for in one of two ways or in either; notes what it is given."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, given: list[str], *, hangs_up: bool) -> None:
         self._kind = kind
+        self._given = given
+        self._hangs_up = hangs_up
+
+    @override
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
 
     @override
     def begin_auth(self, username: str) -> bool:
@@ -43,15 +49,18 @@ class _Gate(asyncssh.SSHServer):
 
     @override
     def password_auth_supported(self) -> bool:
-        return self._kind == "password"
+        return self._kind != "prompt"
 
     @override
     def validate_password(self, username: str, password: str) -> bool:
+        self._given.append(password)
+        if self._hangs_up:
+            self._connection.disconnect(2, "Too many authentication failures")
         return (username, password) == ("me", "open sesame")
 
     @override
     def kbdint_auth_supported(self) -> bool:
-        return self._kind == "prompt"
+        return self._kind != "password"
 
     @override
     def get_kbdint_challenge(
@@ -61,18 +70,22 @@ class _Gate(asyncssh.SSHServer):
 
     @override
     def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        self._given += responses
         return list(responses) == ["open sesame"]
 
 
 @contextmanager
-def gate(kind: Kind) -> Iterator[tuple[Target, KnownHosts]]:
+def gate(kind: Kind, given: list[str] | None = None, *, hangs_up: bool = False) -> Iterator[tuple[Target, KnownHosts]]:
     key = asyncssh.generate_private_key("ssh-ed25519")
     ready: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = []
     listening = threading.Event()
 
+    def make() -> _Gate:
+        return _Gate(kind, [] if given is None else given, hangs_up=hangs_up)
+
     async def serve() -> None:
         done = asyncio.Event()
-        server = await asyncssh.create_server(lambda: _Gate(kind), "127.0.0.1", 0, server_host_keys=[key])
+        server = await asyncssh.create_server(make, "127.0.0.1", 0, server_host_keys=[key])
         ready.append((server.get_port(), asyncio.get_running_loop(), done))
         listening.set()
         await done.wait()
@@ -114,3 +127,18 @@ def test_a_password_is_tried_after_keys_that_were_refused(tmp_path: Path) -> Non
     with gate("password") as (target, known):
         access = Access(known, identities, password=lambda _: Password(lambda: "open sesame"))
         connect(target, access, deadline=time.monotonic() + 30).close()
+
+
+def test_a_wrong_password_is_given_once_also_to_a_host_that_takes_it_in_two_ways() -> None:
+    given: list[str] = []
+    with gate("either", given) as (target, known), pytest.raises(LoginRejected):
+        log_in(target, known, "wrong")
+    assert given == ["wrong"]
+
+
+def test_a_host_that_hangs_up_on_a_password_has_refused_it() -> None:
+    password = Password(lambda: "wrong")
+    with gate("password", hangs_up=True) as (target, known), pytest.raises(LoginRejected):
+        connect(target, Access(known, password=lambda _: password), deadline=time.monotonic() + 30)
+    with pytest.raises(PasswordRefused):
+        password.ask("another", until=time.monotonic() + 30)
