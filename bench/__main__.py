@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,9 @@ def main() -> None:
     print(f"check --format json of {_CRAMPED} hosts with drift, whole process: peak {peak_mib:.0f} MiB (wanted: 120)")
     with _lab(50) as lab:
         print(f"check of 50 hosts, cold, whole process: {_whole(lab.folder, 'check', (1,)):.2f} s (wanted: under 3)")
+        if shutil.which("ssh"):
+            by_ssh_s = _whole(lab.folder, "check", (1,), "--set", "ssh.connection=openssh")
+            print(f"the same over the system's ssh: {by_ssh_s:.2f} s")
         changed_s = _whole(lab.folder, "apply", (0,), "--yes")
         print(f"apply of 50 hosts, cold, whole process: {changed_s:.2f} s (wanted: under 3)")
     print(f"sysfleet --help: {min(_help_s() for _ in range(5)):.3f} s (wanted: 0.15)")
