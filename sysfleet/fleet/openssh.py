@@ -27,7 +27,9 @@ def openssh_client(ssh: Ssh, folder: Path, environ: Mapping[str, str]) -> Client
         )
     home = Path(environ.get("HOME") or "/")
     config = ssh_config_path(ssh, home=home, project=folder)
-    if config is not None and not config.is_file():
+    if ssh.config is not None and ssh.config.lower() == "none":
+        config = Path("none")  # ssh's own word
+    elif config is not None and not config.is_file():
         raise UsageError(f"[ssh] config: there is no file {config}")
     own = project_known_hosts(folder)
     options = Options(

@@ -66,6 +66,9 @@ HARMLESS: Mapping[str, str] = MappingProxyType(
         "ForwardX11Trusted": _NOTHING_FORWARDED,
         "GatewayPorts": _NOTHING_FORWARDED,
         "GSSAPIDelegateCredentials": _NOTHING_FORWARDED,
+        "GSSAPIKexAlgorithms": "only for `GSSAPIKeyExchange`",
+        "GSSAPIRenewalForcesRekey": "only for `GSSAPIAuthentication`",
+        "GSSAPITrustDns": "only for `GSSAPIAuthentication`",
         "HashKnownHosts": _NOTHING_WRITTEN,
         "IPQoS": "it changes how packets are marked alone",
         "LocalCommand": "it is for a person's session",
@@ -128,5 +131,23 @@ ONLY: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     }
 )
 
-NAMES: Mapping[str, str] = MappingProxyType({name.lower(): name for name in (*HONOURED, *HARMLESS, *ONLY)})
+_ALGORITHMS = "algorithms are chosen here: the fastest of the safe ones, and the host key's as known_hosts has it"
+
+REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "BindAddress": "connections begin at whatever address the system gives them",
+        "BindInterface": "connections begin at whatever address the system gives them",
+        "CASignatureAlgorithms": _ALGORITHMS,
+        "Ciphers": _ALGORITHMS,
+        "HostbasedAcceptedAlgorithms": _ALGORITHMS,
+        "HostKeyAlgorithms": _ALGORITHMS,
+        "KexAlgorithms": _ALGORITHMS,
+        "MACs": _ALGORITHMS,
+        "PreferredAuthentications": "keys are offered first, then a password",
+        "PubkeyAcceptedAlgorithms": _ALGORITHMS,
+        "RequiredRSASize": _ALGORITHMS,
+    }
+)
+
+NAMES: Mapping[str, str] = MappingProxyType({name.lower(): name for name in (*HONOURED, *HARMLESS, *ONLY, *REFUSED)})
 """Every option that is known here, by its name in lower case."""

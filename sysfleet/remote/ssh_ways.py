@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sysfleet.errors import Problem
 from sysfleet.remote.ssh_config import Applied, Option, SshConfig
-from sysfleet.remote.ssh_options import HARMLESS, NAMES, ONLY
+from sysfleet.remote.ssh_options import HARMLESS, NAMES, ONLY, REFUSED
 
 _ELSEWHERE = 'connection = "openssh" follows it'
 # What ends up in a command line for a shell: nothing in it may mean anything there.
@@ -128,6 +128,8 @@ class _Reading:
             if name is None:
                 if not any(fnmatch.fnmatchcase(option.name, pattern) for pattern in patterns):
                     self._refuse(option, f"the option {option.name} cannot be honoured here", _ELSEWHERE)
+            elif name in REFUSED:
+                self._refuse(option, f"{name} cannot be honoured here: {REFUSED[name]}", _ELSEWHERE)
             elif name in ONLY and option.value.lower() not in ONLY[name][0]:
                 self._refuse(option, f"{name} {option.value} cannot be honoured here: {ONLY[name][1]}", _ELSEWHERE)
             elif name not in HARMLESS and not option.values:

@@ -63,7 +63,10 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
             kind="a list of paths",
         ),
     ] = ()
-    config: Annotated[_Text | None, _setting("an ssh_config to follow", kind="a path")] = None
+    config: Annotated[
+        _Text | None,
+        _setting("the ssh_config to follow; not set: `~/.ssh/config`, where present", kind="a path, or `none`"),
+    ] = None
     agent: Annotated[bool, _setting("whether keys of a running ssh-agent are offered")] = True
     connect_timeout_s: Annotated[
         float, _setting("longest wait for a connection and its login", unit="s", gt=0, le=_HOUR_S)

@@ -9,7 +9,7 @@ import argparse
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from sysfleet import errors
 from sysfleet.cli.command import MEANINGS, Command, parser_of
 from sysfleet.cli.program import COMMANDS, top_parser
 from sysfleet.outcome import FleetReport
+from sysfleet.remote.ssh_options import HARMLESS, HONOURED, ONLY, REFUSED
 from sysfleet.settings import describe
 from tests.fleet.faults import CASES, WORDS
 
@@ -130,12 +131,26 @@ def _faults() -> str:
     return _table(("behaviour", "status", "the row says", "host of the test"), reversed(unique.values()))
 
 
+def _ssh_table(rows: Mapping[str, str]) -> str:
+    return "\n".join(["| option | |", "|---|---|", *(f"| `{name}` | {why} |" for name, why in sorted(rows.items()))])
+
+
+def _ssh_only() -> str:
+    head = ["| option | value | |", "|---|---|---|"]
+    rows = [f"| `{name}` | `{'`, `'.join(values)}` | {why} |" for name, (values, why) in ONLY.items()]
+    return "\n".join([*head, *sorted(rows)])
+
+
 _PARTS: dict[str, Callable[[], str]] = {
     "settings": _settings,
     "commands": _commands,
     "options": _options,
     "errors": _errors,
     "faults": _faults,
+    "ssh_honoured": lambda: _ssh_table(HONOURED),
+    "ssh_only": _ssh_only,
+    "ssh_refused": lambda: _ssh_table(REFUSED),
+    "ssh_harmless": lambda: _ssh_table(HARMLESS),
 }
 
 if __name__ == "__main__":

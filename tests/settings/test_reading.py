@@ -90,7 +90,7 @@ def test_a_setting_outside_a_section_is_told_where_it_belongs() -> None:
         ("run.deadline_s = 0", "run.deadline_s expects a number above 0, at most 86400, not 0"),
         ("run.deadline_s = nan", "run.deadline_s expects a number above 0, at most 86400, not nan"),
         ("ssh.agent = 1", "ssh.agent expects true or false, not 1"),
-        ("ssh.config = 3", "ssh.config expects a path, not 3"),
+        ("ssh.config = 3", "ssh.config expects a path, or `none`, not 3"),
         ("ssh.user = '-oProxyCommand=x'", 'ssh.user expects a login name, not "-oProxyCommand=x"'),
         ("boot.unknown = 'ignore'", 'boot.unknown expects one of drift, accept, not "ignore"'),
     ],
