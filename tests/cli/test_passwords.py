@@ -182,12 +182,13 @@ def test_a_keyring_without_a_password_ends_the_run_before_any_host_is_contacted(
 
 
 NAMES = ("web1", "web2", "web3", "web4", "web5", "web6")
+LOGINS = ("login1", "login2", "login3")
 RIGHT, WRONG = "lab-Pa55 wörd", "swordfish"
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Hosts whose login needs a password for sudo; the last one asks for none."""
+    """Hosts whose login needs a password for sudo, one that asks for none, and some that take no key."""
     needs("sudo")
     needs_root("setuid programs in a host need the machine's root")
     asked = Login("ops", sudo=("password",), password=RIGHT)
@@ -197,7 +198,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (folder / "templates").mkdir()
     (folder / "templates/base.conf.j2").write_text("")
     options = {**LAB_KINDS["openssh"], "templates": folder / "templates"}
-    with make_lab(folder / "lab", [*hosts, HostSpec(NAMES[-1], logins=(free,), user="ops")], **options) as lab:
+    hosts.append(HostSpec(NAMES[-1], logins=(free,), user="ops"))
+    keyless = Login("ops", keys=(), password=RIGHT)
+    hosts += [HostSpec(name, logins=(keyless,), user="ops") for name in LOGINS]
+    with make_lab(folder / "lab", hosts, **options) as lab:
         yield lab
 
 
@@ -227,12 +231,12 @@ def applied(lab: Lab, password: str, value: int, *argv: str) -> dict[str, dict[s
 
 
 def running(lab: Lab) -> set[str | None]:
-    return {lab.hosts[name].read("net.ipv4.tcp_fin_timeout") for name in lab.hosts}
+    return {lab.hosts[name].read("net.ipv4.tcp_fin_timeout") for name in NAMES}
 
 
 @pytest.mark.parametrize("workers", ["1", "6"])
 def test_of_all_hosts_one_is_given_a_wrong_password_and_none_is_changed_for_it(fleet: Lab, workers: str) -> None:
-    found = applied(fleet, WRONG, 31, "--workers", workers, "--limit", "!web6")
+    found = applied(fleet, WRONG, 31, "--workers", workers, "--limit", "web* & !web6")
     errors = {name: row["error"]["message"] for name, row in found.items()}
     assert {row["status"] for row in found.values()} == {"denied"}
     (first,) = [name for name, said in errors.items() if "Sorry, try again" in said]
@@ -248,9 +252,22 @@ def test_a_host_that_asks_for_no_password_is_changed_whatever_was_typed(fleet: L
 
 
 def test_the_right_password_is_typed_once_for_all(fleet: Lab) -> None:
-    found = applied(fleet, RIGHT, 33)
+    found = applied(fleet, RIGHT, 33, "--limit", "web*")
     assert {row["status"] for row in found.values()} == {"changed"}
     assert running(fleet) == {"33"}
+
+
+def test_of_all_hosts_one_is_given_a_wrong_login_password(fleet: Lab) -> None:
+    words = ("check", "--format", "json", "--ask-login-password", "--limit", "login*")
+    found = rows(at_terminal(fleet.folder, *words, typed=(WRONG,)))
+    assert {name: row["status"] for name, row in found.items()} == dict.fromkeys(LOGINS, "rejected")
+    errors = {name: row["error"]["message"] for name, row in found.items()}
+    (first,) = [name for name, said in errors.items() if "has refused" not in said]
+    assert "a password" in errors[first]
+    others = [said for name, said in errors.items() if name != first]
+    assert all(f"not offered: a password that {first} has refused" in said for said in others)
+    right = rows(at_terminal(fleet.folder, *words, typed=(RIGHT,)))
+    assert {row["status"] for row in right.values()} <= {"ok", "drifted"}
 
 
 def test_a_key_that_the_login_cannot_read_is_denied_by_name_and_read_as_root(fleet: Lab) -> None:
