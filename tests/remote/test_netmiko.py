@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
@@ -272,6 +273,11 @@ def test_a_platform_without_ssh_or_that_nobody_knows_is_named(shared: Appliance)
     assert "cisco_ios_telnet" in str(NetmikoConnection.problem("cisco_ios_telnet", {}))
     with pytest.raises(ConnectError, match="no platform debian"):
         shared.connect(device_type="debian")
+
+
+def test_connections_leave_nothing_behind_in_the_library(shared: Appliance) -> None:
+    shared.connect().close()
+    assert logging.getLogger("netmiko").filters == []
 
 
 def test_safe_options_reach_netmiko(shared: Appliance) -> None:
