@@ -112,6 +112,7 @@ def test_every_entry_point_loads_from_the_wheel(installed: Installed) -> None:
         "sysfleet",
         "sysfleet.inventory",
         "sysfleet.netmiko",
+        "sysfleet.openssh",
         "sysfleet.paramiko",
         "sysfleet.threaded",
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -278,6 +280,12 @@ def test_a_platform_without_ssh_or_that_nobody_knows_is_named(shared: Appliance)
 def test_connections_leave_nothing_behind_in_the_library(shared: Appliance) -> None:
     shared.connect().close()
     assert logging.getLogger("netmiko").filters == []
+
+
+def test_who_has_no_such_host_does_not_load_netmiko() -> None:
+    script = "import sys, sysfleet.fleet, sysfleet.plugins.connections; print('netmiko' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_safe_options_reach_netmiko(shared: Appliance) -> None:
