@@ -50,7 +50,8 @@ def test_a_command_has_no_shell_of_ours() -> None:
     assert login('password_command = ["printf", "%s", "$HOME;sword`fish"]') == "$HOME;sword`fish"
 
 
-def test_a_command_is_not_given_the_secrets_of_other_variables() -> None:
+def test_a_command_is_not_given_the_secrets_of_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PW", "swordfish")
     settings = f'{command("echo got:$PW:$SU")}\npassphrase_env = "PW"\n[privilege]\npassword_env = "SU"'
     assert login(settings, environ={"PW": "swordfish", "SU": "swordfish"}) == "got::"
 
