@@ -172,7 +172,7 @@ sf_write() {
 	if { printf '%s\n' "$2" >"$1"; } 2>/dev/null; then return 0; fi
 	sf_words='the kernel refuses it'
 	command -v dd >/dev/null 2>&1 || return 1
-	sf_words=$({ printf '%s\n' "$2" | dd "of=$1" bs=4096 conv=notrunc; } 2>&1) && return 0
+	sf_words=$({ printf '%s\n' "$2" 2>/dev/null | dd "of=$1" bs=4096 conv=notrunc; } 2>&1) && return 0
 	sf_words=${sf_words%%"$sf_nl"[0-9]*}
 	sf_words=${sf_words##*: }
 	return 1

@@ -182,8 +182,9 @@ sf_make_ready() {
 	return 1
 }
 
+# Only cat's words count: where its file cannot be made, printf meets a broken pipe, at a time of its own.
 sf_write_whole() {
-	sf_why=$({ printf '%s' "$sf_content" | cat >"$sf_ready"; } 2>&1)
+	sf_why=$({ printf '%s' "$sf_content" 2>/dev/null | cat >"$sf_ready"; } 2>&1)
 }
 
 # Not every sync takes a name: then all is written out.
