@@ -88,6 +88,7 @@ class KnownHosts:
         self._authorities: list[tuple[_Names, Known]] = []
         self._revoked: dict[bytes, list[tuple[_Names, Known]]] = {}
         self._found: dict[str, list[Known]] = {}  # hashed lines cost a walk, and a host is looked up several times
+        self._files: list[str] = []
         self.notes: list[str] = []
 
     @classmethod
@@ -111,6 +112,7 @@ class KnownHosts:
     def add(self, data: bytes, file: str) -> None:
         """Take in the lines of one file."""
         self._found.clear()
+        self._files.append(file)
         for number, line in enumerate(data.split(b"\n"), 1):
             if line[:1] in {b"#", b""} or line.isspace():
                 continue
@@ -174,10 +176,16 @@ class KnownHosts:
                 hint=_HINT_CHANGED,
             )
         raise HostKeyRejected(
-            f"the host key of {_shown(spelled)} is unknown: it shows {key}",
+            f"the host key of {_shown(spelled)} is unknown: it shows {key}, "
+            f"and is in none of: {', '.join(dict.fromkeys(self._files)) or 'no file at all'}",
             phase="connect",
             hint=_HINT_UNKNOWN,
         )
+
+    def told(self, name: str, port: int = 22) -> str:
+        """Which keys are known for the host, and where that stands, for people."""
+        known = self._known(spelled_name(name, port))
+        return ", ".join(f"{one.key.type} ({one.place})" for one in known)
 
     def check_revoked(self, name: str, port: int, key: HostKey) -> None:
         """Raise HostKeyRejected if the key is revoked for the host."""

@@ -17,12 +17,12 @@ from sysfleet.errors import ConnectionLost, HostError, HostKeyRejected, LoginRej
 from sysfleet.remote.access import Access
 from sysfleet.remote.bastion import Bastion, BastionTransport
 from sysfleet.remote.evidence import clean
-from sysfleet.remote.host_certificate import read_certificate
+from sysfleet.remote.host_certificate import HostCertificate, read_certificate
 from sysfleet.remote.known_hosts import HostKey, KnownHosts
 from sysfleet.remote.login import log_in
 from sysfleet.remote.proxy import ProxyStream, open_proxy
 from sysfleet.remote.target import Hop
-from sysfleet.remote.translate import translated
+from sysfleet.remote.translate import NO_KNOWN_TYPE, translated
 from sysfleet.remote.transport import FULL, Dropped, open_stream, shut, start
 from sysfleet.remote.wire import Wire
 
@@ -61,10 +61,15 @@ def reach(hop: Hop, jumps: tuple[Hop, ...], access: Access, *, deadline: float, 
     known_hosts = access.known_hosts if hop.known_hosts is None else hop.known_hosts
     known_as, known_port = known_name(hop, known_hosts)
     types = known_hosts.algorithms(known_as, known_port)
-    transport, steps, until = begin(hop, jumps, access, types, deadline=deadline, kind=kind)
+    try:
+        transport, steps, until = begin(hop, jumps, access, types, deadline=deadline, kind=kind)
+    except HostKeyRejected as error:
+        if error.message == NO_KNOWN_TYPE:
+            error.evidence = f"known are {known_hosts.told(known_as, known_port)}"
+        raise
     try:
         steps.now = "login"
-        _prove(transport.get_remote_server_key(), known_as, known_port, known_hosts)
+        _prove(transport.get_remote_server_key(), hop, known_hosts)
         identities = access.identities if hop.identities is None else hop.identities
         log_in(transport, hop.user, identities, access.password(hop), who=hop.name, until=until)
     except Exception as error:
@@ -175,25 +180,37 @@ def _told(error: Exception, steps: Steps, until: float) -> Exception:
 
 
 def known_name(hop: Hop, known_hosts: KnownHosts) -> tuple[str, int]:
-    """Name and port under which known hosts are asked for a server: the first under which anything is known."""
+    """Name and port under which known hosts are asked for a server: the first under which anything is known.
+
+    As by ssh, a line without a port will do for a server on another one, and an alias has none.
+    """
+    return next((name for name in _names(hop) if known_hosts.algorithms(*name)), _names(hop)[0])
+
+
+def _names(hop: Hop) -> list[tuple[str, int]]:
     if hop.known_as is not None:
-        return hop.known_as, 22  # ssh looks an alias up without the port
-    for name in (hop.address, hop.name):
-        if known_hosts.algorithms(name, hop.port):
-            return name, hop.port
-    return hop.address, hop.port
+        return [(hop.known_as, 22)]
+    forms = [(name, port) for port in (hop.port, 22) for name in (hop.address, hop.name)]
+    return list(dict.fromkeys(forms))
 
 
-def _prove(key: PKey, name: str, port: int, known_hosts: KnownHosts) -> None:
+def _prove(key: PKey, hop: Hop, known_hosts: KnownHosts) -> None:
+    name, port = known_name(hop, known_hosts)
+    certificate = None if key.public_blob is None else read_certificate(key.public_blob.key_blob)
     shown = HostKey(key.get_name(), key.asbytes())
-    if key.public_blob is None:
-        known_hosts.check(name, port, shown)
-        return
-    certificate = read_certificate(key.public_blob.key_blob)
-    if certificate is None:
-        raise HostKeyRejected(f"the host key of {name} is a certificate that makes no sense", phase="connect")
-    for one in (certificate.authority, shown):
-        known_hosts.check_revoked(name, port, one)
+    if key.public_blob is not None and certificate is None:
+        raise HostKeyRejected(f"the host key of {clean(name)} is a certificate that makes no sense", phase="connect")
+    for form in _names(hop):
+        for one in (shown, *([] if certificate is None else [certificate.authority])):
+            known_hosts.check_revoked(*form, one)
+    if certificate is not None:
+        _check_certificate(certificate, name, port, known_hosts)
+    elif port == hop.port or hop.known_as is not None or shown not in known_hosts.lookup(name, port):
+        # What is known of port 22 says nothing against another server on another port: that one is unknown.
+        known_hosts.check(*((name, port) if port == hop.port or hop.known_as is not None else _names(hop)[0]), shown)
+
+
+def _check_certificate(certificate: HostCertificate, name: str, port: int, known_hosts: KnownHosts) -> None:
     problem = certificate.problem(name, known_hosts.authorities(name, port), time.time())
     if problem is not None:
         raise HostKeyRejected(

@@ -51,6 +51,7 @@ TABLE: dict[type[BaseException], tuple[type[HostError], str]] = {
     Exception: (ConnectError, "the SSH connection failed"),
 }
 
+NO_KNOWN_TYPE = "the host has no key of the types that are known for it"
 _NO_HOST_KEY = "no acceptable host key"
 _HINTS: dict[type[HostError], str] = {
     LoginRejected: "check the user, the key and the agent: ssh -v with the same ones tells more",
@@ -66,7 +67,7 @@ def translated(error: BaseException, *, phase: str, deadline_passed: bool = Fals
     kind, message = next(TABLE[one] for one in type(error).__mro__ if one in TABLE)
     words = _words(error)
     if isinstance(error, ssh_exception.IncompatiblePeer) and _NO_HOST_KEY in words:
-        kind, message = HostKeyRejected, "the host has no key of the types that are known for it"
+        kind, message = HostKeyRejected, NO_KNOWN_TYPE
     elif deadline_passed or (isinstance(error, OSError) and error.errno == errno.ETIMEDOUT):
         kind, message = TABLE[TimeoutError]
     return kind(message, phase=phase, hint=_HINTS.get(kind), evidence=words or None)
