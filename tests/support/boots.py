@@ -101,7 +101,7 @@ def sandbox(loader: Loader) -> Iterator[Sandbox]:
     worker = Path(__file__).with_name("boot_worker.py")
     paths = json.dumps([key_path(key) for key in KEYS])
     process = subprocess.Popen(
-        [needs_namespaces(), "-Urnm", sys.executable, str(worker), needs("ip"), paths],
+        [needs_namespaces(), "-Urnm", sys.executable, "-S", str(worker), paths],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,4 +1,8 @@
-"""Random trees of sysctl.d files for hypothesis: all that kernel.md 6 names, on keys that a sandbox has."""
+"""Trees of sysctl.d files: random ones for hypothesis, with all that kernel.md 6 names, and those kept as data."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -40,6 +44,13 @@ _GLOBS = (
     "net.ipv6.conf.all.accept_*",
     "net.ipv4.tcp_sync*",
     "net.ipv4.conf.nosuch*.forwarding",
+)
+_EXCLUSIONS = (
+    "-net.ipv4.conf.all.*",
+    "-net/ipv4/conf/v?/accept_redirects",
+    "-net.ipv4*v0*",
+    "-net.ipv6.conf.[!v]*.accept_redirects ",
+    "-/net/ipv4/conf/*/forwarding",
 )
 _ODD_NAMES = (
     "net.ipv6.ip_forward",
@@ -98,6 +109,7 @@ _lines = st.one_of(
     _assignments(),
     _assignments(),
     _literal.map(lambda key: f"-{key}"),
+    st.sampled_from(_EXCLUSIONS),
     st.sampled_from(["", "# net.ipv4.ip_forward = 1", "; a comment", "  # indented", "no assignment", "-", "=1"]),
     st.sampled_from(["# goes on \\", "net.ipv4.tcp_syncookies = 1 \\", "\udcff = 1", "[section]", "- - =", "\r"]),
 )
@@ -128,3 +140,36 @@ def trees(draw: st.DrawFn) -> tuple[SourceFile, ...]:
 
 def _behind(link: str, main: bytes | None) -> bytes | None:
     return b"" if link == "/dev/null" else None if link == "/nowhere" else main
+
+
+def kept_trees() -> dict[str, tuple[SourceFile, ...]]:
+    """The trees under tests/data/trees, by name: on each a model and its program once disagreed."""
+    folder = Path(__file__).parents[1] / "data" / "trees"
+    return {path.stem: _from_json(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def as_json(files: Sequence[SourceFile], why: str = "") -> str:
+    """A tree in the form in which it is kept."""
+    lines = {
+        file.path: [f"-> {file.link}"] if file.link is not None else _text(file).splitlines(keepends=True)
+        for file in files
+    }
+    return json.dumps({"why": why, "files": lines}, indent=2)
+
+
+def _text(file: SourceFile) -> str:
+    return (file.content or b"").decode("utf-8", "surrogateescape")
+
+
+def _from_json(text: str) -> tuple[SourceFile, ...]:
+    found = json.loads(text)["files"]
+    main = _joined(found["/etc/sysctl.conf"]) if "/etc/sysctl.conf" in found else None
+    links = {path: lines[0][3:] for path, lines in found.items() if lines and lines[0].startswith("-> ")}
+    return tuple(
+        SourceFile(path, _behind(links[path], main), links[path]) if path in links else SourceFile(path, _joined(lines))
+        for path, lines in found.items()
+    )
+
+
+def _joined(lines: Sequence[str]) -> bytes:
+    return "".join(lines).encode("utf-8", "surrogateescape")
