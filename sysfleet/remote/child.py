@@ -106,9 +106,9 @@ class Child:
         return True
 
     def drain(self) -> None:
-        """Read what has come, and wait for nothing."""
-        while ready := [key for key, _ in self._selector.select(0) if key.fd != self._stdin]:
-            for key in ready:
+        """Read once what has come, and wait for nothing."""
+        for key, _ in self._selector.select(0):
+            if key.fd != self._stdin:
                 self._read(key.fd, key.data)
 
     def _write(self) -> None:

@@ -48,6 +48,11 @@ class Said:
         return "\nAuthenticated to " in "\n" + self.log
 
     @property
+    def in_session(self) -> bool:
+        """Whether ssh is done with itself: logged in, its socket is there, and the command was asked for."""
+        return self.logged_in and "\ndebug1: Entering interactive session" in self.log
+
+    @property
     def user(self) -> str | None:
         """Who logs in, as ssh's configuration has it."""
         found = _USER.search(self.log)
@@ -60,8 +65,8 @@ class Said:
 
     @property
     def no_session(self) -> bool:
-        """Whether the host opened no session on a connection that is shared."""
-        return "Session open refused by peer" in self.log
+        """Whether the host opened no session on the connection."""
+        return "Session open refused by peer" in self.log or "channel 0: open failed: " in self.log
 
     @property
     def status(self) -> int:

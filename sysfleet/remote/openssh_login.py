@@ -1,4 +1,4 @@
-"""Logging in with the system's ssh: until the host's shell says that it waits, or until it is known why it does not.
+"""Logging in with the system's ssh: until the host has taken the login, or until it is known why it does not.
 
 Knows no program that is to be run there; whoever gets the process ends it.
 """
@@ -6,13 +6,12 @@ Knows no program that is to be run there; whoever gets the process ends it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from sysfleet.errors import CommandFailed, ConnectError
 from sysfleet.remote.access import Access
 from sysfleet.remote.child import Child
 from sysfleet.remote.openssh_client import Client, Files
-from sysfleet.remote.openssh_command import LOGIN, WAITING, configuration, login
+from sysfleet.remote.openssh_command import WAITING, configuration, login
 from sysfleet.remote.openssh_log import Said
 from sysfleet.remote.openssh_words import reason
 from sysfleet.remote.target import Target
@@ -31,7 +30,7 @@ def log_in(
     shared: bool = False,
     in_terminal: str | None = None,
 ) -> tuple[Child, Files]:
-    """A process whose shell on the host waits for a command, or has ended; a HostError where the host let nobody in.
+    """A process that is in, with a shell on the host for a command; a HostError where the host let nobody in.
 
     `shared`: others may come in by the same connection, through the socket among the files. `in_terminal`: a command
     that is run at once instead, in a terminal.
@@ -55,8 +54,7 @@ def log_in(
         files.remove()
         raise
     try:
-        waits = _shell_waits if in_terminal is None else _logged_in
-        _wait(child, client, target, waits, until=until, began_at=began_at)
+        _wait(child, client, target, until=until, began_at=began_at)
     except BaseException:
         child.kill()
         client.end(child)
@@ -67,29 +65,21 @@ def log_in(
     return child, files
 
 
-def _shell_waits(child: Child) -> bool:
-    return LOGIN in child.stdout
+def _wait(child: Child, client: Client, target: Target, *, until: float, began_at: float) -> None:
+    def is_in() -> bool:
+        return child.silent or Said(child.log, "").in_session
 
-
-def _logged_in(child: Child) -> bool:
-    return Said(child.log, "").logged_in
-
-
-def _wait(
-    child: Child, client: Client, target: Target, is_in: Callable[[Child], bool], *, until: float, began_at: float
-) -> None:
     try:
-        in_time = child.pump(lambda: child.silent or is_in(child), until=until, limit_bytes=_NOISE_BYTES)
+        in_time = child.pump(is_in, until=until, limit_bytes=_NOISE_BYTES)
         if in_time and child.silent:
             last = min(until, time.monotonic() + _LAST_WORDS_S)
             child.pump(lambda: child.gone, until=last, limit_bytes=_NOISE_BYTES)
     except CommandFailed as error:
         raise ConnectError(f"{error.message} before any program", phase="connect") from error
-    at = child.stdout.find(LOGIN)
-    if at >= 0:
-        # What came before is a banner's, a profile's or a bastion's, and no program's.
+    if in_time and not child.silent:
+        # What was said up to here is a banner's or a bastion's, and no program's.
         child.drain()
-        del child.stdout[: at + len(LOGIN)], child.stderr[:]
+        child.stderr.clear()
         return
     said = Said(child.log, child.stderr.decode("utf-8", "replace"))
     if in_time and said.logged_in:

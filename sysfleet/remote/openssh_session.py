@@ -17,7 +17,7 @@ from sysfleet.remote.child import Child
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.framing import Framed, checked_mark, unframed
 from sysfleet.remote.openssh_client import Client, Files
-from sysfleet.remote.openssh_command import over
+from sysfleet.remote.openssh_command import LOGIN, over
 from sysfleet.remote.openssh_exchange import Exchange
 from sysfleet.remote.openssh_log import Said
 from sysfleet.remote.openssh_login import log_in
@@ -26,7 +26,8 @@ from sysfleet.remote.rights import Attempt, Refused, Rights, never_began
 from sysfleet.remote.session import Completed
 from sysfleet.remote.target import Target
 
-_NO_SESSION = "the host allows no second session on one connection, and a change needs two"
+_NO_SESSION = "the host opens no session on the connection"
+_HINT_NO_SESSION = "see MaxSessions in its sshd_config: a change needs two on one connection"
 _LAST_WORDS_S = 1.0
 _LAST_WORDS_BYTES = 1 << 20
 
@@ -165,6 +166,7 @@ class OpensshSession:
     def _ended(self, child: Child, attempt: Attempt, *, whole: bool) -> Completed | Refused:
         """What came of an attempt: the program's end, or what was said instead of starting the stub as root."""
         if not whole and self._lost(child):
+            self._check_login_shell()
             words = clean(Said(child.log, "").last_words)
             raise ConnectionLost("the connection ended before the program did", phase="run", evidence=words or None)
         stdout, stderr = bytes(child.stdout), bytes(child.stderr)
@@ -179,7 +181,7 @@ class OpensshSession:
         if framed is not None:
             return Completed(framed.status, framed.body, stderr, 0.0)
         if Said(child.log, "").no_session:
-            raise CommandFailed(_NO_SESSION, phase="run", hint="raise MaxSessions in the host's sshd_config")
+            raise CommandFailed(_NO_SESSION, phase="run", hint=_HINT_NO_SESSION)
         said = stdout + b"\n" + stderr
         if attempt.dialogue is not None:
             said = attempt.dialogue.without_password(said)
@@ -199,6 +201,12 @@ class OpensshSession:
         # The one that holds the connection says of a program that was killed as little as of a lost connection.
         login.pump(lambda: login.gone, until=until, limit_bytes=_LAST_WORDS_BYTES)
         return login.gone
+
+    def _check_login_shell(self) -> None:
+        """CommandFailed where what is lost was never there: a login shell that ran nothing, and ended."""
+        login = self._login
+        if login is not None and LOGIN not in login.stdout and Said(login.log, "").ended_by_itself:
+            never_began(bytes(login.stdout + b"\n" + login.stderr), Said(login.log, "").status)
 
     def _without_rights(self, found: Completed | Refused) -> Completed:
         if isinstance(found, Refused):
