@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 from collections.abc import Iterator, Mapping
@@ -35,10 +36,10 @@ class Met(NamedTuple):
     memory_kib: int
 
 
-@pytest.fixture(scope="module")
-def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Met]:
+@pytest.fixture(scope="module", params=["paramiko", "openssh"])
+def met(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Met]:
     needs_root("setuid programs in a host need the machine's root")
-    for program in ("fish", "csh"):
+    for program in ("fish", "csh", "ssh"):
         needs(program)
     lab = make_lab(
         tmp_path_factory.mktemp("faults") / "lab",
@@ -48,8 +49,10 @@ def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Met]:
         templates=sample_folder("templates"),
     )
     with lab:
-        settings = override(parse((lab.folder / "sysfleet.toml").read_text()), SETTINGS)
-        environ = {"HOME": "/nonexistent", "USER": "nobody", "ROOT_PASSWORD": ROOT_PASSWORD}
+        (lab.folder / "no-config").touch(0o600)  # nor that of the person who runs the tests
+        chosen = (f"ssh.connection={request.param}", "ssh.config=no-config")
+        settings = override(parse((lab.folder / "sysfleet.toml").read_text()), (*SETTINGS, *chosen))
+        environ = {"HOME": "/nonexistent", "USER": "nobody", "PATH": os.defpath, "ROOT_PASSWORD": ROOT_PASSWORD}
         report = Fleet(lab.folder, settings, environ=environ).apply()
         memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         rows = {row.host: row for row in report.hosts}
