@@ -252,7 +252,7 @@ def test_who_owns_sysctl_on_a_host_comes_with_the_reading(host: Box, dash: Shell
 
 def test_what_is_wrong_with_our_file_s_place_comes_with_the_reading(host: Box, every_shell: Sequence[Shell]) -> None:
     assert read(host, every_shell[0]).facts.place_problem is None
-    host.sh("mount -t tmpfs none /etc/sysctl.d; mount -o remount,ro /etc/sysctl.d")
+    host.sh("mount -t tmpfs -o ro none /etc/sysctl.d")
     for shell in every_shell:
         assert read(host, shell).facts.place_problem == "/etc/sysctl.d (tmpfs) is mounted read-only"
     host.sh(">/run/ostree-booted")
@@ -423,7 +423,7 @@ ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
 
 @pytest.mark.parametrize("brought", ENVIRONMENTS)
 def test_what_a_login_brings_along_changes_nothing(host: Box, shell: Shell, brought: str) -> None:
-    (host.etc / "noise").write_text("echo noise; set -eu; cd /nowhere; alias awk=false; umask 077\n")
+    (host.etc / "noise").write_text("echo noise; cd /; set -eu; alias awk=false; umask 077\n")
     (host.etc / "sysctl.d/10-a.conf").symlink_to("/etc/other.conf")
     (host.etc / "sysctl.d/.hidden.conf").write_bytes(b"a = 1\n")
     usual = read(host, shell, COOKIES, Key("net.ipv4.tcp_rmem"), Key("net.ipv4.conf.*.rp_filter"))
