@@ -33,7 +33,9 @@ def report_bug(error: BaseException, argv: Sequence[str], environ: Mapping[str, 
 
 def bug_report(error: BaseException, argv: Sequence[str], environ: Mapping[str, str]) -> str:
     """All that is needed to find the bug, with every secret masked."""
-    system = f"Python {platform.python_version()} on {platform.platform()}"
+    # platform.platform() would start a program, which inherits variables that hold secrets.
+    kernel = os.uname()
+    system = f"Python {platform.python_version()} on {kernel.sysname} {kernel.release} {kernel.machine}"
     libraries = ", ".join(f"{name} {found}" for name in _LIBRARIES if (found := _version(name)))
     trace = "".join(traceback.format_exception(error))
     head = f"sysfleet {__version__}\n{system}\n{libraries}\ncommand: sysfleet {shlex.join(argv)}\n"
