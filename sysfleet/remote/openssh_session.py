@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import replace
 
-from sysfleet.errors import CommandError, CommandFailed, ConnectionLost
+from sysfleet.errors import CommandError, CommandFailed, CommandTimeout, ConnectionLost, ConnectTimeout
 from sysfleet.remote import framing, terminal
 from sysfleet.remote.access import Access
 from sysfleet.remote.child import Child
@@ -127,7 +127,13 @@ class OpensshSession:
                 self._client.end(login)
             until = min(deadline, time.monotonic() + self._access.connect_timeout_s)
             in_terminal = attempt.command if attempt.in_terminal else None
-            login, _ = log_in(self._client, self._target, self._access, until=until, in_terminal=in_terminal)
+            try:
+                login, _ = log_in(self._client, self._target, self._access, until=until, in_terminal=in_terminal)
+            except ConnectTimeout as error:
+                if time.monotonic() < deadline:
+                    raise
+                self.close()
+                raise CommandTimeout("the host does not start the program in time", phase="run") from error
         if not attempt.in_terminal:
             login.send(f"exec {attempt.command}\n".encode(), last=False)
         return login, None

@@ -14,7 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from sysfleet.errors import CommandFailed, ConnectError, ConnectionLost, HostKeyRejected, LoginRejected, UsageError
+from sysfleet.errors import (
+    CommandFailed,
+    CommandTimeout,
+    ConnectError,
+    ConnectionLost,
+    HostKeyRejected,
+    LoginRejected,
+    UsageError,
+)
 from sysfleet.remote.access import Access
 from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.openssh_client import Client
@@ -165,6 +173,27 @@ def test_an_interrupt_at_the_keyboard_does_not_reach_ssh(way: Way, short: Path) 
     with ssh_of(way, short) as ssh, opened(way, ssh, stays=True):
         (holder,) = machine_processes(f"ControlPath={short}")
         assert os.getsid(holder) == holder
+
+
+def test_neither_files_nor_processes_are_left_open(way: Way, tmp_path: Path, short: Path) -> None:
+    def held() -> tuple[int, list[str]]:
+        children = " ".join(one.read_text() for one in Path("/proc/self/task").glob("*/children")).split()
+        # Zombies have a name too; the servers of the test are sshd.
+        clients = [child for child in children if Path(f"/proc/{child}/comm").read_text() == "ssh\n"]
+        return len(list(Path("/proc/self/fd").iterdir())), clients
+
+    before = held()
+    stranger = make_key(tmp_path / "stranger")
+    with ssh_of(way, short) as ssh, ssh_of(way, short, identities=(stranger,)) as refused:
+        for stays in (False, True):
+            with opened(way, ssh, stays=stays) as session:
+                run(session, b"echo hi")
+                run(session, b"sleep 20 & echo hi")
+                with pytest.raises(CommandTimeout):
+                    session.run(b"exec sleep 20", deadline=soon(0.3), limit_bytes=LIMIT, privileged=False)
+            with pytest.raises(LoginRejected), opened(way, refused, stays=stays):
+                pass
+        assert held() == before
 
 
 def test_a_host_with_one_session_a_connection_is_told(tmp_path: Path, short: Path) -> None:
