@@ -51,6 +51,7 @@ class Rendering:
             [self._templates.evaluate(role, variables) for role in roles],
             overrides,
             role_names=roles,
+            interfaces=variables.interfaces,
         )
 
     def patterns(self, host: str) -> tuple[Key, ...]:

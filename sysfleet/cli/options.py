@@ -101,7 +101,7 @@ _ASKED = {
 
 
 def add_risks(parser: ArgumentParser) -> None:
-    """`--allow-one-way` and `--allow-destructive`."""
+    """`--allow-one-way`, `--allow-destructive` and `--accept-shadowed`."""
     parser.add_argument(
         "--allow-one-way",
         action="store_true",
@@ -112,6 +112,11 @@ def add_risks(parser: ArgumentParser) -> None:
         action="store_true",
         help="also keys whose old value does not bring back what the new one destroys, such as routes"
         " (default: hosts that need one are blocked)",
+    )
+    parser.add_argument(
+        "--accept-shadowed",
+        action="store_true",
+        help="also where another file wins at boot with another value (default: such hosts are blocked)",
     )
 
 

@@ -38,6 +38,7 @@ def open_fleet(options: Namespace, terminal: Terminal, reporter: Reporter | None
         risks=Risks(
             one_way=getattr(options, "allow_one_way", False),
             destructive=getattr(options, "allow_destructive", False),
+            shadowed=getattr(options, "accept_shadowed", False),
         ),
         ask=ask,
     )

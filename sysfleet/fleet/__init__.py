@@ -27,10 +27,14 @@ Approve = Callable[[FleetReport], bool]
 
 @dataclass(frozen=True, slots=True)
 class Risks:
-    """What a person allows for one run: keys that cannot be put back, and keys whose old number does not suffice."""
+    """What a person allows for one run.
+
+    Keys that cannot be put back, keys whose old number does not suffice, and keys that another file wins at boot.
+    """
 
     one_way: bool = False
     destructive: bool = False
+    shadowed: bool = False
 
 
 class Fleet:
@@ -167,6 +171,7 @@ def options_of(settings: Settings, risks: Risks = Risks()) -> Options:
         comments=settings.file.comments,
         foreign=settings.file.foreign_interfaces,
         accept_unknown_boot=settings.boot.unknown == "accept",
+        accept_shadowed=risks.shadowed,
         allow_one_way=risks.one_way,
         allow_destructive=risks.destructive,
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sysfleet.host import Reading, RunningState
 from sysfleet.sysctl.key import Key
-from sysfleet.sysctl.loaders import Boot, SourceFile, predict
+from sysfleet.sysctl.loaders import Boot, BootSetting, SourceFile, predict
+from sysfleet.sysctl.value import canonical
+from sysfleet.sysctl.writers import COMMAND_LINE, of_command_line
 
 
 class Boots:
@@ -34,7 +37,12 @@ class Boots:
 
     def _predict(self, files: Sequence[SourceFile]) -> Boot:
         facts = self._reading.facts
-        return predict(facts.loader, files, self._existing, version=facts.loader_version)
+        before = of_command_line(facts.command_line)
+        boot = predict(facts.loader, files, self._existing, before, version=facts.loader_version)
+        if not before:
+            return boot
+        kept = {key: BootSetting(key, canonical(key, text), COMMAND_LINE, 1) for key, text in before.items()}
+        return replace(boot, winners={**kept, **boot.winners})
 
 
 def files_with(files: Sequence[SourceFile], path: str, content: bytes | None) -> tuple[SourceFile, ...]:

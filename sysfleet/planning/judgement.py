@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sysfleet.host import Reading, Running, RunningState
+from sysfleet.planning.targets import is_foreign
 from sysfleet.planning.verdict import Verdict, worst
 from sysfleet.policy.constraint import Constraint, Kind, meets
 from sysfleet.policy.rule import Origin, Policy, Rule, Wanted
-from sysfleet.sysctl.key import Key, interface_of, is_glob
+from sysfleet.sysctl.effective import effective
+from sysfleet.sysctl.everywhere import left_to_interfaces
+from sysfleet.sysctl.key import Key, interface_of, is_glob, with_interface
 from sysfleet.sysctl.knowledge import lookup
 from sysfleet.sysctl.loaders import Boot, BootSetting, Loader, knows_globs
+from sysfleet.sysctl.value import as_int, same
+from sysfleet.sysctl.writers import later_write
 
 _ABSENT = Running(RunningState.ABSENT)
 _DRIFT = frozenset({Verdict.CHANGE, Verdict.SHADOWED, Verdict.INEFFECTIVE, Verdict.RELEASED, Verdict.READONLY})
+# Nothing comes in on loopback; the other two are no interfaces.
+_NOBODYS = frozenset({"lo", "all", "default"})
+_IPV4_FORWARDING = Key("net.ipv4.ip_forward")
 _RELEASED = Constraint(Kind.ABSENT)
+_ACCEPT_SHADOWED = "--accept-shadowed lets it"
 _HOST_WIDE = ("no", "net-ro", "init-only")
 
 
 @dataclass(frozen=True, slots=True)
 class SettingPlan:
-    """One wanted pattern on one host; `interfaces` has the interfaces of a glob that are not as wanted."""
+    """One wanted pattern on one host.
+
+    `interfaces` has those of a glob that are not as wanted; of `all`, those on which another value is in force.
+    """
 
     pattern: Key
     wanted: str | None
@@ -64,6 +76,8 @@ class Judge:
     boot_then: Boot
     path: str
     accept_unknown: bool = False
+    accept_shadowed: bool = False
+    foreign: tuple[str, ...] = ()
 
     def settings(
         self,
@@ -97,8 +111,10 @@ class Judge:
         readonly: dict[str, list[Key]] = {}
         for setting in settings:
             if setting.verdict is Verdict.SHADOWED and setting.winner is not None:
+                if self.accept_shadowed:
+                    continue
                 place = f"{setting.winner.file}:{setting.winner.line}"
-                found.append(f"{setting.pattern}: {place} wins at boot with {setting.winner.value}")
+                found.append(f"{setting.pattern}: {place} wins at boot with {setting.winner.value}; {_ACCEPT_SHADOWED}")
             elif setting.verdict is Verdict.READONLY:
                 readonly.setdefault(setting.why or "", []).append(setting.pattern)
             elif setting.verdict is Verdict.MISSING and setting.is_drift:
@@ -124,7 +140,32 @@ class Judge:
 
     def _of_key(self, wanted: Wanted, live: str | None, missing: str | None, *, written: bool) -> SettingPlan:
         finding = self._finding(wanted.pattern, wanted.constraint, missing, written=written)
-        return _record(wanted, live, finding)
+        disobeying = self._disobeying(wanted, finding.running)
+        if not disobeying:
+            return _record(wanted, live, finding)
+        why = finding.why or f"set, but not in force on {_some(list(disobeying))}"
+        verdicts = (finding.verdicts - {Verdict.OK}) | {Verdict.INEFFECTIVE}
+        return _record(wanted, live, replace(finding, verdicts=verdicts, why=why, is_drift=True), disobeying)
+
+    def _disobeying(self, wanted: Wanted, running: Running) -> dict[str, str]:
+        """Interfaces on which another value is in force, though `all` is as wanted; with that value."""
+        key, text = wanted.pattern, running.text
+        if text is None or interface_of(key) != "all" or wanted.constraint.kind is not Kind.VALUE:
+            return {}
+        forwards = as_int(self.reading.text(_IPV4_FORWARDING) or "0") != 0
+        if not meets(wanted.constraint, key, text) or left_to_interfaces(key, text, forwards=forwards) is None:
+            return {}
+        found: dict[str, str] = {}
+        for name in self.reading.facts.interfaces:
+            leaf = with_interface(key, name)
+            own = self.reading.text(leaf)
+            if name in _NOBODYS or own is None or is_foreign(name, self.foreign):
+                continue
+            router = as_int(self.reading.text(with_interface(_forwarding_of(key), name)) or "0") != 0
+            force = effective(leaf, text, own, forwarding=router)
+            if not meets(wanted.constraint, key, force):
+                found[name] = force
+        return found
 
     def _of_glob(
         self, wanted: Wanted, keys: Sequence[Key], live: Mapping[Key, str], written: Collection[Key]
@@ -222,9 +263,12 @@ class Judge:
             return "loader_disabled"
         if key in boot.uncertain:
             return "loader_version"
-        if key not in boot.winners and not is_glob(key):
-            return "no_file"
-        return None
+        winner = boot.winners.get(key)
+        if facts.later_writers and not is_glob(key):
+            later = later_write(key, facts.later_writers, self.reading.files, winner.file if winner else None)
+            if later is not None and not (winner and later.value and same(key, later.value, winner.value)):
+                return f"later_writer: {later.writer}"
+        return "no_file" if winner is None and not is_glob(key) else None
 
 
 def _absent(running: Running, now: BootSetting | None, then: BootSetting | None, missing: str | None) -> _Finding:
@@ -235,7 +279,11 @@ def _absent(running: Running, now: BootSetting | None, then: BootSetting | None,
     return _Finding(frozenset({verdict}), why, running, _value(now), None, _value(then), now, drift)
 
 
-def _some(keys: Sequence[Key]) -> str:
+def _forwarding_of(key: Key) -> Key:
+    return Key(f"{'.'.join(key.split('.')[:3])}.all.forwarding")
+
+
+def _some(keys: Sequence[str]) -> str:
     """The first keys, and how many more there are."""
     return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 

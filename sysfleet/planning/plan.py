@@ -66,7 +66,15 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     if restless:
         draft.conflicts.append(f"these cannot hold together, each moves the other: {', '.join(restless[:4])}")
     risky, notes = risks(writes, options)
-    judge = Judge(reading, boot_now, boot_then, options.path, accept_unknown=options.accept_unknown_boot)
+    judge = Judge(
+        reading,
+        boot_now,
+        boot_then,
+        options.path,
+        accept_unknown=options.accept_unknown_boot,
+        accept_shadowed=options.accept_shadowed,
+        foreign=options.foreign,
+    )
     settings = judge.settings(policy, draft.targets, live, missing, released, {write.key for write in writes})
     file = FilePlan(options.path, before, after)
     if reading.facts.owner is None:

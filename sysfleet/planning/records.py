@@ -17,6 +17,7 @@ class Options:
     comments: str = "short"
     foreign: tuple[str, ...] = ()
     accept_unknown_boot: bool = False
+    accept_shadowed: bool = False
     allow_one_way: bool = False
     allow_destructive: bool = False
 

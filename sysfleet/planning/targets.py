@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from sysfleet.host import Reading
 from sysfleet.policy.constraint import Constraint, Kind, meets
+from sysfleet.policy.implied import implied
 from sysfleet.policy.rule import Policy, Wanted
 from sysfleet.sysctl.key import Key, interface_of, is_glob, matches, with_interface
 from sysfleet.sysctl.order import place
@@ -28,7 +29,8 @@ def managed(policy: Policy, reading: Reading, foreign: tuple[str, ...]) -> dict[
     """The keys that the policy manages on this host, in the order of writing.
 
     An explicit key beats every glob; of two globs the later line of our file wins (sysctl.d(5)). Interfaces made
-    by others (`foreign` globs) are left alone unless named outright.
+    by others (`foreign` globs) are left alone unless named outright. A value of `all` that leaves it to the
+    interfaces is wanted on each of them as well.
     """
     found: dict[Key, Wanted] = {}
     by_glob: dict[Key, Wanted] = {}
@@ -42,6 +44,10 @@ def managed(policy: Policy, reading: Reading, foreign: tuple[str, ...]) -> dict[
             found[wanted.pattern] = wanted
     for key, wanted in by_glob.items():
         found.setdefault(key, wanted)
+    real = [name for name in ours if name != "lo"]
+    for wanted in implied(policy.wanted, real):
+        if interface_of(wanted.pattern) in real and wanted.pattern in reading.values:
+            found.setdefault(wanted.pattern, wanted)
     return {key: found[key] for key in sorted(found, key=place)}
 
 

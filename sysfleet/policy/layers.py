@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sysfleet.policy.constraint import Constraint
+from sysfleet.policy.implied import implied
 from sysfleet.policy.intersection import intersection
 from sysfleet.policy.rule import Clash, Layer, Origin, Policy, Rule, Wanted
 from sysfleet.sysctl.key import Key
@@ -33,8 +34,11 @@ def resolve(
     overrides: Sequence[Sequence[Rule]],
     *,
     role_names: tuple[str, ...] = (),
+    interfaces: tuple[str, ...] = (),
 ) -> Policy:
     """The policy that the layers add up to; `overrides` are groups, parents first, and then the host.
+
+    A setting for `all` that leaves it to the interfaces also asks for `default` and these interfaces and globs.
 
     Roles are intersected, every other layer replaces. A clash of roles that no group or host decides is in
     `clashes`, and its pattern is not wanted. Wanted patterns stand in the order of writing.
@@ -51,13 +55,15 @@ def resolve(
     for rules in overrides:
         _replace(held, rules)
     order = sorted(held, key=place)
+    wanted = [
+        Wanted(pattern, here.constraint, here.origin, here.chain)
+        for pattern in order
+        if (here := held[pattern]).clash is None
+    ]
+    also = [one for one in implied(wanted, interfaces) if one.pattern not in held] if interfaces else []
     return Policy(
         role_names,
-        tuple(
-            Wanted(pattern, here.constraint, here.origin, here.chain)
-            for pattern in order
-            if (here := held[pattern]).clash is None
-        ),
+        tuple(sorted([*wanted, *also], key=lambda one: place(one.pattern)) if also else wanted),
         tuple(clash for pattern in order if (clash := held[pattern].clash) is not None),
     )
 
@@ -114,13 +120,14 @@ class PolicyCache:
         overrides: Sequence[tuple[Rule, ...]],
         *,
         role_names: tuple[str, ...] = (),
+        interfaces: tuple[str, ...] = (),
     ) -> Policy:
         """The policy as `resolve` gives it; the same object for the same tuples."""
         given = (base, defaults, *roles, *overrides)
-        asked = (role_names, len(roles), *map(id, given))
+        asked = (role_names, interfaces, len(roles), *map(id, given))
         known = self._known.get(asked)
         if known is None:
-            policy = resolve(base, defaults, roles, overrides, role_names=role_names)
+            policy = resolve(base, defaults, roles, overrides, role_names=role_names, interfaces=interfaces)
             # The tuples are kept with the policy: an identity names an object only as long as it lives.
             known = self._known.setdefault(asked, (given, policy))
         return known[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sysfleet.host import RunningState
@@ -152,7 +154,7 @@ def test_a_later_file_with_another_value_is_shadowed_and_refused() -> None:
     )
     plan = make_plan(policy(wanted("net.core.somaxconn", "4096")), host, OPTIONS)
     assert plan.settings[0].verdict is Verdict.SHADOWED
-    assert plan.refusals == ("net.core.somaxconn: /etc/sysctl.conf:1 wins at boot with 128",)
+    assert plan.refusals == ("net.core.somaxconn: /etc/sysctl.conf:1 wins at boot with 128; --accept-shadowed lets it",)
 
 
 def test_a_later_file_with_an_equal_value_is_no_conflict() -> None:
@@ -268,3 +270,92 @@ def test_two_names_of_one_variable_with_different_values_are_a_conflict() -> Non
     (conflict,) = make_plan(rules, host, OPTIONS).conflicts
     assert conflict.startswith("these cannot hold together")
     assert "net.ipv4.ip_forward = 0" in conflict or "net.ipv4.conf.all.forwarding = 1" in conflict
+
+
+def test_a_shadowed_key_can_be_accepted() -> None:
+    host = reading(
+        {"net.core.somaxconn": "128"}, {"/etc/sysctl.conf": "net.core.somaxconn = 128\n"}, loader=Loader.PROCPS
+    )
+    options = replace(OPTIONS, accept_shadowed=True)
+    plan = make_plan(policy(wanted("net.core.somaxconn", "4096")), host, options)
+    assert plan.settings[0].verdict is Verdict.SHADOWED
+    assert plan.refusals == ()
+    assert [write.value for write in plan.writes] == ["4096"]
+
+
+def test_another_file_that_wins_with_an_equal_value_is_no_conflict() -> None:
+    host = reading(
+        {"net.core.somaxconn": "4096"},
+        {"/etc/sysctl.conf": "net.core.somaxconn = 0x1000\n"},
+        loader=Loader.PROCPS,
+    )
+    plan = make_plan(policy(wanted("net.core.somaxconn", "4096")), host, OPTIONS)
+    assert plan.refusals == ()
+    assert plan.settings[0].verdict is not Verdict.SHADOWED
+
+
+REDIRECTS = "net.ipv4.conf.all.accept_redirects"
+
+
+def test_an_interface_that_does_not_obey_makes_all_ineffective_and_is_set() -> None:
+    values = conf("ipv4", "accept_redirects", all="0", default="0", lo="1", eth0="1", eth1="0", veth9="1")
+    values |= {"net.ipv4.ip_forward": "0", **conf("ipv4", "forwarding", all="0", eth0="0", eth1="0")}
+    host = reading(values, {OURS: f"{HEADER}\n{REDIRECTS} = 0\n"}, interfaces=("lo", "eth0", "eth1", "veth9"))
+    options = replace(OPTIONS, foreign=("veth*",))
+    plan = make_plan(policy(wanted(REDIRECTS, "0")), host, options)
+    (setting,) = plan.settings
+    assert setting.verdict is Verdict.INEFFECTIVE
+    assert dict(setting.interfaces) == {"eth0": "1"}
+    assert setting.is_drift
+    assert [(write.key, write.value) for write in plan.writes] == [("net.ipv4.conf.eth0.accept_redirects", "0")]
+    after = make_plan(policy(wanted(REDIRECTS, "0")), predicted(host, plan), options)
+    assert after.empty
+    assert not after.drifted
+
+
+def test_a_forwarding_host_obeys_all_where_the_rule_is_and() -> None:
+    values = conf("ipv4", "accept_redirects", all="0", eth0="1")
+    values |= {"net.ipv4.ip_forward": "1", **conf("ipv4", "forwarding", all="1", eth0="1")}
+    host = reading(values, {OURS: f"{HEADER}\nnet.ipv4.ip_forward = 1\n{REDIRECTS} = 0\n"})
+    plan = make_plan(policy(wanted("net.ipv4.ip_forward", "1"), wanted(REDIRECTS, "0")), host, OPTIONS)
+    assert [setting.verdict for setting in plan.settings] == [Verdict.OK, Verdict.OK]
+
+
+def test_what_a_service_writes_after_the_loader_is_not_known_at_boot_and_names_it() -> None:
+    host = reading(
+        {"net.ipv4.ip_forward": "0"}, {OURS: f"{HEADER}\nnet.ipv4.ip_forward = 0\n"}, later_writers=("docker",)
+    )
+    plan = make_plan(policy(wanted("net.ipv4.ip_forward", "0")), host, OPTIONS)
+    (setting,) = plan.settings
+    assert (setting.at_boot, setting.at_boot_unknown) == (None, "later_writer: docker")
+    assert setting.is_drift
+    assert "later_writer: docker" in plan.refusals[0]
+
+
+def test_a_service_that_writes_the_same_value_is_no_matter() -> None:
+    host = reading(
+        {"net.ipv4.ip_forward": "1"}, {OURS: f"{HEADER}\nnet.ipv4.ip_forward = 1\n"}, later_writers=("docker",)
+    )
+    (setting,) = make_plan(policy(wanted("net.ipv4.ip_forward", "1")), host, OPTIONS).settings
+    assert (setting.verdict, setting.at_boot) == (Verdict.OK, "1")
+
+
+def test_ufw_is_read_by_its_own_file() -> None:
+    host = reading(
+        {"net.ipv4.conf.all.log_martians": "1"},
+        {
+            OURS: f"{HEADER}\nnet.ipv4.conf.all.log_martians = 1\n",
+            "/etc/ufw/sysctl.conf": "net/ipv4/conf/all/log_martians=0\n",
+        },
+        later_writers=("ufw",),
+    )
+    (setting,) = make_plan(policy(wanted("net.ipv4.conf.all.log_martians", "1")), host, OPTIONS).settings
+    assert setting.at_boot_unknown == "later_writer: ufw"
+
+
+def test_the_kernels_command_line_sets_what_no_file_does() -> None:
+    host = reading({"kernel.panic": "10"}, command_line="quiet sysctl.kernel.panic=10")
+    (setting,) = make_plan(policy(wanted("kernel.panic", "10")), host, OPTIONS).settings
+    assert setting.at_boot == "10"
+    assert setting.winner is not None
+    assert setting.winner.file == "/proc/cmdline"
