@@ -56,7 +56,7 @@ def stored_text(values: _Values, key: Key, value: str) -> str:
     if known is None or known.type == "string":
         return text
     parts = text.split(" ")
-    old = values.get(key, "").split(" ")
+    old = values.get(key, "").split()
     if known.length and len(parts) > known.length:
         return " ".join(parts[: known.length])
     if len(parts) < known.length == len(old):

@@ -20,7 +20,21 @@ Combine = Literal["own", "and", "or", "max", "forwarding-dependent", "none"]
 Propagates = Literal["never", "on_change", "always"]
 CutsSsh = Literal["no", "yes", "indirect", "late"]
 Namespaced = Literal["no", "net", "net-ro", "init-only", "ipc", "uts", "user", "pid"]
-Form = Literal["", "ports", "bitmap", "ticks_ms", "hex_words", "flag", "zero", "gids", "pages", "hash_size"]
+Form = Literal[
+    "",
+    "ports",
+    "bitmap",
+    "span",
+    "ticks_ms",
+    "ticks_user",
+    "hex_words",
+    "address6",
+    "flag",
+    "zero",
+    "gids",
+    "pages",
+    "hash_size",
+]
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -31,6 +31,7 @@ _LATE = frozenset({"tcp_allowed_congestion_control", "overcommit_memory", "panic
 LIMITS: tuple[tuple[Key, Key], ...] = (
     (Key("net.ipv4.ipfrag_high_thresh"), Key("net.ipv4.ipfrag_low_thresh")),
     (Key("net.ipv6.ip6frag_high_thresh"), Key("net.ipv6.ip6frag_low_thresh")),
+    (Key("net.netfilter.nf_conntrack_frag6_high_thresh"), Key("net.netfilter.nf_conntrack_frag6_low_thresh")),
     (Key("net.ipv4.ip_local_port_range"), Key("net.ipv4.ip_unprivileged_port_start")),
     (Key("kernel.sched_rt_period_us"), Key("kernel.sched_rt_runtime_us")),
 )

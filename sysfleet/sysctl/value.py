@@ -9,26 +9,19 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from sysfleet.sysctl.forms import as_int, shape
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.knowledge import Knowledge, lookup
 
-_INTEGER = re.compile(r"[ \t\n\v\f\r]*(-?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))[ \t\n\v\f\r]*", re.ASCII)
+__all__ = ["as_int", "canonical", "half_applied", "problem", "refused", "same"]
+
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _INT32 = (-(2**31), 2**31 - 1)
 _TICK_MS = 10  # a tick of the slowest common kernel, HZ=100; faster ones round less
 _PAGE = 4096
 _LISTS = frozenset({"ports", "bitmap"})
+_CHECKED = _LISTS | {"hex_words", "address6"}
 _ALL_OR_NOTHING = frozenset({"net.ipv4.ip_local_port_range"})
-
-
-def as_int(text: str) -> int | None:
-    """The integer that C's base-0 rule reads (`010` is 8, `0x10` is 16), or None."""
-    found = _INTEGER.fullmatch(text)
-    if found is None:
-        return None
-    sign, hexadecimal, octal, decimal = found.groups()
-    number = int(hexadecimal, 16) if hexadecimal else int(octal, 8) if octal else int(decimal)
-    return -number if sign else number
 
 
 @lru_cache(maxsize=65536)
@@ -42,7 +35,7 @@ def canonical(key: Key, text: str) -> str:
     if known is None:
         return flat
     if known.form:
-        shaped = _SHAPES[known.form](flat) if known.form in _SHAPES else None
+        shaped = shape(known.form, flat)
         if shaped is not None:
             return shaped
     if known.type == "string":
@@ -56,6 +49,7 @@ def same(key: Key, wanted: str, running: str) -> bool:
     """Whether the kernel, told `wanted`, would show `running`.
 
     Besides the canonical form this knows: milliseconds kept in ticks (rounded up, at most one tick of 10 ms),
+    hundredths of a second kept in ticks (rounded down, by one at most),
     strings cut at the kernel's length, pipe sizes rounded up to a power of two of pages, conntrack's table
     rounded up to a page.
     """
@@ -74,6 +68,8 @@ def same(key: Key, wanted: str, running: str) -> bool:
 def _rounded(form: str, low: int, high: int) -> bool:
     if form == "ticks_ms":
         return 0 < low < high < low + _TICK_MS
+    if form == "ticks_user":
+        return 0 <= high == low - 1
     if form == "pages":
         return high == max(_PAGE, 1 << (low - 1).bit_length())
     return form == "hash_size" and 0 < low < high < low + _PAGE // 8
@@ -104,12 +100,14 @@ def refused(key: Key, text: str) -> bool:
     if known is None:
         return False
     if known.type == "string":
-        return known.form in _LISTS and (" " in text.strip() or _SHAPES[known.form](text.strip()) is None)
+        return known.form in _CHECKED and (" " in text.strip() or shape(known.form, text.strip()) is None)
     parts = text.split()
     if not parts or any(mark in text for mark in "\r\v\f"):
         return True  # the kernel takes these for no white space
     words = parts[: known.length or None]  # further ones are a short write that succeeds
-    return len(_taken(known, words)) < len(words)
+    if len(_taken(known, words)) < len(words):
+        return True
+    return known.form == "span" and len(words) == 2 and (as_int(words[0]) or 0) > (as_int(words[1]) or 0)
 
 
 def half_applied(key: Key, text: str) -> str:
@@ -123,7 +121,7 @@ def half_applied(key: Key, text: str) -> str:
 def _taken(known: Knowledge, words: Sequence[str]) -> list[str]:
     lowest = _INT32[0] if known.kernel_minimum is None else known.kernel_minimum
     highest = _INT32[1] if known.kernel_maximum is None else known.kernel_maximum
-    numbers = [as_int(word) for word in words]
+    numbers = [as_int((shape(known.form, word) or "") if known.form == "ticks_ms" else word) for word in words]
     fits = [number is not None and lowest <= number <= highest for number in numbers]
     return list(words[: fits.index(False) if False in fits else None])
 
@@ -135,8 +133,10 @@ def _bytes(text: str) -> bytes:
 def _problem_of_string(known: Knowledge, flat: str) -> str | None:
     if known.cut_bytes is not None and len(_bytes(flat)) > known.cut_bytes:
         return f"the value is longer than {known.cut_bytes} bytes, and the kernel would cut it"
-    if known.form in _LISTS and _SHAPES[known.form](flat) is None:
+    if known.form in _LISTS and shape(known.form, flat) is None:
         return "the value is no list of numbers and ranges like 1-3,7"
+    if known.form in _CHECKED and shape(known.form, flat) is None:
+        return "the value is not of the form that the kernel reads"
     return None
 
 
@@ -166,64 +166,3 @@ def _problem_of_range(known: Knowledge, flat: str) -> str | None:
         if high is not None and number > high:
             return f"{number} is above {high}"
     return None
-
-
-def _ranges(flat: str, highest: int) -> str | None:
-    spans: list[tuple[int, int]] = []
-    for part in flat.replace(" ", "").split(","):
-        if not part:
-            continue
-        one, dash, other = part.partition("-")
-        first = as_int(one)
-        last = as_int(other) if dash else first
-        if first is None or last is None or not 0 <= first <= last <= highest:
-            return None
-        spans.append((first, last))
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return ",".join([str(first) if first == last else f"{first}-{last}" for first, last in merged])
-
-
-def _ports(flat: str) -> str | None:
-    return _ranges(flat, 65535)
-
-
-def _bitmap(flat: str) -> str | None:
-    return _ranges(flat, 255)
-
-
-def _hex_words(flat: str) -> str | None:
-    keys = flat.split(",")
-    if all(re.fullmatch(r"[0-9a-fA-F]{1,8}(-[0-9a-fA-F]{1,8}){3}", one) for one in keys):
-        return ",".join(["-".join([word.lower().zfill(8) for word in one.split("-")]) for one in keys])
-    return None
-
-
-def _flag(flat: str) -> str | None:
-    number = as_int(flat)
-    return None if number is None else str(int(number != 0))
-
-
-def _zero(flat: str) -> str | None:
-    return None if as_int(flat) is None else "0"
-
-
-def _gids(flat: str) -> str | None:
-    numbers = [as_int(part) for part in flat.split(" ")]
-    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
-        return None
-    return "1 0" if numbers[0] > numbers[1] else f"{numbers[0]} {numbers[1]}"
-
-
-_SHAPES = {
-    "ports": _ports,
-    "bitmap": _bitmap,
-    "hex_words": _hex_words,
-    "flag": _flag,
-    "zero": _zero,
-    "gids": _gids,
-}
