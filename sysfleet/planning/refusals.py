@@ -51,6 +51,9 @@ def risks(writes: Sequence[Write], options: Options) -> tuple[list[str], list[st
     """What `apply` refuses because it could not be put back, and hazards that are worth a note."""
     refused, notes = [], []
     for write in writes:
+        if write.key.endswith(".stable_secret"):
+            refused.append(f"{write.key} is a secret that is never read back, so nothing could prove the write")
+            continue
         what = f"{write.key} = {write.value}"
         if is_one_way(write.key, write.value) and not options.allow_one_way:
             refused.append(f"{what} cannot be taken back before a reboot; --allow-one-way lets it")

@@ -359,3 +359,11 @@ def test_the_kernels_command_line_sets_what_no_file_does() -> None:
     assert setting.at_boot == "10"
     assert setting.winner is not None
     assert setting.winner.file == "/proc/cmdline"
+
+
+def test_a_secret_that_is_never_read_back_is_refused_before_it_is_written() -> None:
+    key = "net.ipv6.conf.eth0.stable_secret"
+    host = reading({key: RunningState.UNSET})
+    plan = make_plan(policy(wanted(key, "2001:db8::1")), host, OPTIONS)
+    assert any("never read back" in refusal for refusal in plan.refusals)
+    assert "2001:db8::1" not in str(plan.refusals)
