@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from sysfleet.errors import HostError, SelectionError
 from sysfleet.explain import Explanation, explain, story_patterns
 from sysfleet.fleet.learning import Agree, Learning
@@ -14,6 +16,7 @@ from sysfleet.fleet.passwords import Ask
 from sysfleet.fleet.project import Project
 from sysfleet.fleet.run import Run
 from sysfleet.outcome import FleetReport, HostOutcome
+from sysfleet.planning.missing import Reason, Treatment
 from sysfleet.planning.records import Options
 from sysfleet.remote.learn import NewKey
 from sysfleet.reporter import Reporter, Silent
@@ -172,6 +175,7 @@ def options_of(settings: Settings, risks: Risks = Risks()) -> Options:
         foreign=settings.file.foreign_interfaces,
         accept_unknown_boot=settings.boot.unknown == "accept",
         accept_shadowed=risks.shadowed,
+        missing={Reason(name): Treatment(value) for name, value in msgspec.structs.asdict(settings.missing).items()},
         allow_one_way=risks.one_way,
         allow_destructive=risks.destructive,
     )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sysfleet.host import Reading, Running, RunningState
+from sysfleet.planning.missing import Absence, Reason
 from sysfleet.planning.targets import is_foreign
 from sysfleet.planning.verdict import Verdict, worst
 from sysfleet.policy.constraint import Constraint, Kind, meets
@@ -84,7 +85,7 @@ class Judge:
         policy: Policy,
         targets: Mapping[Key, Wanted],
         live: Mapping[Key, str],
-        missing: Mapping[Key, str],
+        missing: Mapping[Key, Absence],
         released: Mapping[Key, str | None],
         written: Collection[Key],
     ) -> tuple[SettingPlan, ...]:
@@ -138,7 +139,7 @@ class Judge:
             return f"{pattern}: the loader {loader} knows no globs: {hint}"
         return f"values at boot cannot be known ({reason})"
 
-    def _of_key(self, wanted: Wanted, live: str | None, missing: str | None, *, written: bool) -> SettingPlan:
+    def _of_key(self, wanted: Wanted, live: str | None, missing: Absence | None, *, written: bool) -> SettingPlan:
         finding = self._finding(wanted.pattern, wanted.constraint, missing, written=written)
         disobeying = self._disobeying(wanted, finding.running)
         if not disobeying:
@@ -204,7 +205,7 @@ class Judge:
             is_drift=True,
         )
 
-    def _finding(self, key: Key, constraint: Constraint, missing: str | None, *, written: bool) -> _Finding:
+    def _finding(self, key: Key, constraint: Constraint, missing: Absence | None, *, written: bool) -> _Finding:
         running = self.reading.values.get(key, _ABSENT)
         now, then = self.boot_now.winners.get(key), self.boot_then.winners.get(key)
         unknown = self._why_unknown(key, self.boot_now)
@@ -271,10 +272,10 @@ class Judge:
         return "no_file" if winner is None and not is_glob(key) else None
 
 
-def _absent(running: Running, now: BootSetting | None, then: BootSetting | None, missing: str | None) -> _Finding:
-    why = missing or "not there"
-    harmless = why.startswith("no interface")
-    drift = why.startswith("module")
+def _absent(running: Running, now: BootSetting | None, then: BootSetting | None, missing: Absence | None) -> _Finding:
+    why = missing.why if missing is not None else "not there"
+    harmless = missing is not None and missing.reason is Reason.NO_INTERFACE
+    drift = missing is not None and missing.is_drift
     verdict = Verdict.OK if harmless else Verdict.MISSING
     return _Finding(frozenset({verdict}), why, running, _value(now), None, _value(then), now, drift)
 

@@ -14,7 +14,7 @@ from sysfleet.host import Reading, RunningState
 from sysfleet.planning.boots import Boots
 from sysfleet.planning.content import as_mapping, own_content, rendered, same_settings, settings_of
 from sysfleet.planning.judgement import Judge
-from sysfleet.planning.missing import Treatment, absence
+from sysfleet.planning.missing import Absence, Treatment, absence, counted
 from sysfleet.planning.records import FilePlan, Options, Plan
 from sysfleet.planning.refusals import disagreements, owned, place_closed, place_taken, risks
 from sysfleet.planning.scope import read_patterns
@@ -53,7 +53,7 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
         disagreements(policy.clashes),
         place_taken(own),
     )
-    lines, missing = _lines(draft)
+    lines, missing = _lines(draft, options)
     after = rendered(lines, options.comments)
     if same_settings(before, after) or reading.facts.owner is not None:
         after = before  # where another system sees to the files, it is for that system to say what is at boot
@@ -76,6 +76,7 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
         foreign=options.foreign,
     )
     settings = judge.settings(policy, draft.targets, live, missing, released, {write.key for write in writes})
+    left_out = counted(missing.values())
     file = FilePlan(options.path, before, after)
     if reading.facts.owner is None:
         draft.refusals += [*place_closed(reading.facts, file), *risky, *judge.refusals(settings)]
@@ -91,7 +92,7 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
         conflicts=tuple(draft.conflicts),
         refusals=tuple(draft.refusals),
         unreadable=tuple(key for key in draft.targets if _state(reading, key) is RunningState.UNREADABLE),
-        notes=tuple(notes),
+        notes=(*notes, *([left_out] if left_out else ())),
     )
 
 
@@ -100,15 +101,15 @@ def _read_back(patterns: tuple[Key, ...]) -> tuple[Key, ...]:
     return read_patterns(patterns)
 
 
-def _lines(draft: _Draft) -> tuple[list[tuple[Wanted, str]], dict[Key, str]]:
+def _lines(draft: _Draft, options: Options) -> tuple[list[tuple[Wanted, str]], dict[Key, Absence]]:
     """The lines of our file, and why wanted keys that do not exist are not there."""
     globs_known = knows_globs(draft.reading.facts.loader, draft.reading.facts.loader_version)
     lines: list[tuple[Wanted, str]] = []
-    missing: dict[Key, str] = {}
+    missing: dict[Key, Absence] = {}
     for wanted, choice in chosen_lines(draft.policy, draft.reading, draft.own, draft.boots.by_others):
         if _state(draft.reading, wanted.pattern) is RunningState.ABSENT and not is_glob(wanted.pattern):
-            absent = absence(wanted.pattern, draft.reading.facts)
-            missing[wanted.pattern] = absent.why
+            absent = absence(wanted.pattern, draft.reading.facts, options.missing)
+            missing[wanted.pattern] = absent
             if absent.treatment is Treatment.BLOCK:
                 draft.conflicts.append(f"{wanted.pattern}: {absent.why}")
             if absent.treatment is not Treatment.KEEP:

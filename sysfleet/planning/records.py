@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sysfleet.host import Running
 from sysfleet.planning.judgement import SettingPlan
+from sysfleet.planning.missing import USUAL, Reason, Treatment
 from sysfleet.sysctl.key import Key
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the settings say about planning (sysfleet.toml, [file] and [boot]; flags of the command)."""
+    """What the settings say about planning (sysfleet.toml, [file], [boot], [missing]; flags of the command)."""
 
     path: str = "/etc/sysctl.d/99-zz-sysfleet.conf"
     comments: str = "short"
     foreign: tuple[str, ...] = ()
     accept_unknown_boot: bool = False
     accept_shadowed: bool = False
+    missing: Mapping[Reason, Treatment] = field(default_factory=lambda: USUAL)
     allow_one_way: bool = False
     allow_destructive: bool = False
 

@@ -161,6 +161,24 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     ] = "drift"
 
 
+_Treatment = Literal["block", "keep", "leave_out"]
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done about wanted keys that a host does not have.
+
+    `block`: `apply` refuses the host. `keep`: the line stays in the file, and it is drift until the key is there.
+    `leave_out`: no line; the row counts it.
+    """
+
+    unknown_key: Annotated[_Treatment, _setting("a key that no kernel is known to have")] = "block"
+    module_not_loaded: Annotated[_Treatment, _setting("a key of a module that is not loaded")] = "keep"
+    kernel_too_old: Annotated[_Treatment, _setting("a key that newer kernels have")] = "leave_out"
+    compiled_out: Annotated[_Treatment, _setting("a key that this kernel was built without")] = "leave_out"
+    ipv6_off: Annotated[_Treatment, _setting("a key of IPv6 where that is off")] = "leave_out"
+    other_namespace: Annotated[_Treatment, _setting("a key that this container does not have")] = "leave_out"
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """Where the index of past runs lies."""
 
@@ -175,6 +193,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run: Run = Run()
     file: File = File()
     boot: Boot = Boot()
+    missing: Missing = Missing()
     store: Store = Store()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from sysfleet.host import RunningState
 from sysfleet.planning.content import HEADER
+from sysfleet.planning.missing import USUAL, Reason, Treatment
 from sysfleet.planning.plan import make_plan
 from sysfleet.planning.prediction import predicted
 from sysfleet.planning.records import Options, Plan
@@ -367,3 +368,25 @@ def test_a_secret_that_is_never_read_back_is_refused_before_it_is_written() -> N
     plan = make_plan(policy(wanted(key, "2001:db8::1")), host, OPTIONS)
     assert any("never read back" in refusal for refusal in plan.refusals)
     assert "2001:db8::1" not in str(plan.refusals)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "drifted", "in_file", "blocked"),
+    [
+        (Treatment.LEAVE_OUT, False, False, False),
+        (Treatment.KEEP, True, True, False),
+        (Treatment.BLOCK, False, False, True),
+    ],
+)
+def test_a_key_that_is_not_there_is_treated_as_the_settings_say(
+    treatment: Treatment, *, drifted: bool, in_file: bool, blocked: bool
+) -> None:
+    key = "kernel.io_uring_disabled"
+    host = reading({key: RunningState.ABSENT}, kernel="5.10.0")
+    options = replace(OPTIONS, missing={**USUAL, Reason.KERNEL_TOO_OLD: treatment})
+    plan = make_plan(policy(wanted(key, "2")), host, options)
+    (setting,) = plan.settings
+    assert (setting.verdict, setting.is_drift) == (Verdict.MISSING, drifted)
+    assert (plan.file.after is not None and key.encode() in plan.file.after) is in_file
+    assert bool(plan.conflicts) is blocked
+    assert ("left out: 1 for newer kernels" in plan.notes) is (treatment is Treatment.LEAVE_OUT)
