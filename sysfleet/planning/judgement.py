@@ -163,7 +163,7 @@ class Judge:
             if name in _NOBODYS or own is None or is_foreign(name, self.foreign):
                 continue
             router = as_int(self.reading.text(with_interface(_forwarding_of(key), name)) or "0") != 0
-            force = effective(leaf, text, own, forwarding=router)
+            force = effective(leaf, text, own, forwarding=router, kernel=self.reading.facts.kernel)
             if not meets(wanted.constraint, key, force):
                 found[name] = force
         return found

@@ -16,7 +16,7 @@ from sysfleet.planning.content import as_mapping, own_content, rendered, same_se
 from sysfleet.planning.judgement import Judge
 from sysfleet.planning.missing import Absence, Treatment, absence, counted
 from sysfleet.planning.records import FilePlan, Options, Plan
-from sysfleet.planning.refusals import disagreements, owned, place_closed, place_taken, risks
+from sysfleet.planning.refusals import disagreements, owned, place_closed, place_taken, risks, stopped
 from sysfleet.planning.scope import read_patterns
 from sysfleet.planning.targets import choose, chosen_lines, managed
 from sysfleet.planning.writes import movable, settling, simulated
@@ -79,7 +79,12 @@ def make_plan(policy: Policy, reading: Reading, options: Options) -> Plan:
     left_out = counted(missing.values())
     file = FilePlan(options.path, before, after)
     if reading.facts.owner is None:
-        draft.refusals += [*place_closed(reading.facts, file), *risky, *judge.refusals(settings)]
+        draft.refusals += [
+            *place_closed(reading.facts, file),
+            *risky,
+            *judge.refusals(settings),
+            *stopped(boot_then, options.path),
+        ]
     elif writes or any(setting.is_drift for setting in settings):
         draft.refusals[:] = [owned(reading.facts.owner)]
     return Plan(

@@ -10,7 +10,7 @@ from sysfleet.planning.records import FilePlan, Options, Write
 from sysfleet.policy.rule import Clash, Rule
 from sysfleet.sysctl.key import Key
 from sysfleet.sysctl.knowledge import is_destructive, is_one_way
-from sysfleet.sysctl.loaders import SourceFile
+from sysfleet.sysctl.loaders import Boot, SourceFile
 
 _IPV6_FORWARDING = Key("net.ipv6.conf.all.forwarding")
 
@@ -64,3 +64,12 @@ def risks(writes: Sequence[Write], options: Options) -> tuple[list[str], list[st
         elif not write.key.endswith(".forwarding") and not options.allow_destructive:
             refused.append(f"{what} destroys what its old number does not bring back; --allow-destructive lets it")
     return refused, notes
+
+
+def stopped(boot: Boot, path: str) -> list[str]:
+    """Lines of other files at which the loader leaves the file: nobody knows what its owner wanted below them."""
+    return [
+        f"{problem.file}:{problem.line}: {problem.why}, and the rest of that file is never applied"
+        for problem in boot.problems
+        if problem.stops and problem.file != path
+    ]

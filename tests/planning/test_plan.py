@@ -390,3 +390,14 @@ def test_a_key_that_is_not_there_is_treated_as_the_settings_say(
     assert (plan.file.after is not None and key.encode() in plan.file.after) is in_file
     assert bool(plan.conflicts) is blocked
     assert ("left out: 1 for newer kernels" in plan.notes) is (treatment is Treatment.LEAVE_OUT)
+
+
+@pytest.mark.parametrize(("loader", "refused"), [(Loader.ALPINE, True), (Loader.SYSTEMD, False)])
+def test_a_file_of_somebody_else_that_the_loader_stops_at_is_a_conflict(loader: Loader, *, refused: bool) -> None:
+    host = reading(
+        {"net.ipv4.tcp_sack": "1", "kernel.panic": "10"},
+        {"/etc/sysctl.d/10-theirs.conf": "kernel.panic = ten\nnet.ipv4.tcp_sack = 1\n"},
+        loader=loader,
+    )
+    plan = make_plan(policy(wanted("net.ipv4.tcp_sack", "0")), host, OPTIONS)
+    assert any("/etc/sysctl.d/10-theirs.conf:1" in refusal for refusal in plan.refusals) is refused
