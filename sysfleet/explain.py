@@ -195,7 +195,7 @@ def _interfaces(key: Key, reading: Reading, setting: SettingPlan | None) -> Iter
             yield OnInterface(name, own, own)
             continue
         forwards = as_int(reading.text(_forwarding(key, name)) or "0") != 0
-        force = effective(leaf, everyones, own, forwarding=forwards)
+        force = effective(leaf, everyones, own, forwarding=forwards, kernel=reading.facts.kernel)
         wanted = setting.wanted if setting is not None and interface_of(key) == "all" else None
         yield OnInterface(name, own, force, None if wanted is None else same(leaf, wanted, force))
 

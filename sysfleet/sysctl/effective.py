@@ -5,16 +5,18 @@ Knows the combination rules and nothing of hosts; the rule of each key comes fro
 
 from __future__ import annotations
 
+import re
+
 from sysfleet.sysctl.key import Key
-from sysfleet.sysctl.knowledge import lookup
+from sysfleet.sysctl.knowledge import Combine, Knowledge, lookup
 from sysfleet.sysctl.value import as_int, canonical
 
 
-def effective(leaf_key: Key, all_value: str, interface_value: str, *, forwarding: bool) -> str:
+def effective(leaf_key: Key, all_value: str, interface_value: str, *, forwarding: bool, kernel: str = "") -> str:
     """The value in force for `leaf_key` (the interface's key) there.
 
-    `forwarding` is the same interface's own `forwarding` of the same family. Unknown keys and values that are
-    no integers count as the interface's own.
+    `forwarding` is the same interface's own `forwarding` of the same family; `kernel` the release, without which
+    the present rules count. Unknown keys and values that are no integers count as the interface's own.
     """
     own = canonical(leaf_key, interface_value)
     known = lookup(leaf_key)
@@ -23,7 +25,7 @@ def effective(leaf_key: Key, all_value: str, interface_value: str, *, forwarding
         return own
     if forwarding and _refused_by_ipv6_router(leaf_key, own):
         return "0"
-    rule = known.combine
+    rule = _rule(known, kernel)
     if rule == "forwarding-dependent":
         rule = "and" if forwarding else "or"
     if rule == "max":
@@ -36,9 +38,20 @@ def effective(leaf_key: Key, all_value: str, interface_value: str, *, forwarding
     return own
 
 
-def disobeys(leaf_key: Key, all_value: str, interface_value: str, *, forwarding: bool) -> bool:
+def disobeys(leaf_key: Key, all_value: str, interface_value: str, *, forwarding: bool, kernel: str = "") -> bool:
     """Whether the interface does something else than what `all` was set to ask for."""
-    return effective(leaf_key, all_value, interface_value, forwarding=forwarding) != canonical(leaf_key, all_value)
+    force = effective(leaf_key, all_value, interface_value, forwarding=forwarding, kernel=kernel)
+    return force != canonical(leaf_key, all_value)
+
+
+def _rule(known: Knowledge, kernel: str) -> Combine:
+    if known.combine_since is None or not kernel or _version(kernel) >= _version(known.combine_since):
+        return known.combine
+    return known.combine_before
+
+
+def _version(release: str) -> tuple[int, ...]:
+    return tuple([int(number) for number in re.findall(r"\d+", release)[:2]])
 
 
 def _refused_by_ipv6_router(leaf_key: Key, own: str) -> bool:

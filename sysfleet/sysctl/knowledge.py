@@ -41,8 +41,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """The facts about one key; in an interface family the interface is `*`.
 
     `minimum` and `maximum` are what a sane value keeps to, `kernel_minimum` and `kernel_maximum` what the
-    kernel enforces. `one_way_values`, `destructive_values` and `cuts_ssh_values`: the values at which it is so;
-    none means any.
+    kernel enforces. Kernels before `combine_since` follow `combine_before`. `one_way_values`,
+    `destructive_values` and `cuts_ssh_values`: the values at which it is so; none means any.
     """
 
     pattern: Key
@@ -55,6 +55,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     cut_bytes: int | None = None
     form: Form = ""
     combine: Combine = "none"
+    combine_before: Combine = "none"
+    combine_since: str | None = None
     propagates: Propagates = "never"
     one_way: bool = False
     one_way_values: tuple[str, ...] = ()

@@ -39,6 +39,24 @@ def test_the_value_in_force_follows_the_kernels_rule(
     assert effective(Key(leaf), all_value, own, forwarding=forwarding) == in_force
 
 
+@pytest.mark.parametrize(
+    ("leaf", "all_value", "own", "kernel", "in_force"),
+    [
+        ("net.ipv4.conf.e.arp_accept", "1", "2", "4.19.0-27-amd64", "1"),
+        ("net.ipv4.conf.e.arp_accept", "1", "2", "6.1.0-38-amd64", "2"),
+        ("net.ipv4.conf.e.proxy_arp_pvlan", "1", "0", "4.19.0-27-amd64", "0"),
+        ("net.ipv4.conf.e.proxy_arp_pvlan", "1", "0", "6.1.0", "1"),
+        ("net.ipv4.conf.e.ignore_routes_with_linkdown", "1", "0", "5.4.0-216-generic", "0"),
+        ("net.ipv4.conf.e.ignore_routes_with_linkdown", "1", "0", "", "1"),
+        ("net.ipv4.conf.e.rp_filter", "1", "0", "4.19.0", "1"),
+    ],
+)
+def test_an_older_kernel_combines_some_keys_in_another_way(
+    leaf: str, all_value: str, own: str, kernel: str, in_force: str
+) -> None:
+    assert effective(Key(leaf), all_value, own, forwarding=False, kernel=kernel) == in_force
+
+
 def test_an_interface_disobeys_where_it_does_not_what_all_asks() -> None:
     redirects = Key("net.ipv4.conf.e.accept_redirects")
     assert disobeys(redirects, "0", "1", forwarding=False)
