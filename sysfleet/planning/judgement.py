@@ -24,6 +24,8 @@ _DRIFT = frozenset({Verdict.CHANGE, Verdict.SHADOWED, Verdict.INEFFECTIVE, Verdi
 # Nothing comes in on loopback; the other two are no interfaces.
 _NOBODYS = frozenset({"lo", "all", "default"})
 _IPV4_FORWARDING = Key("net.ipv4.ip_forward")
+_ALL_WELL, _OTHER_FORM = frozenset({Verdict.OK}), frozenset({Verdict.REWRITTEN})
+_NONE: frozenset[Verdict] = frozenset()
 _RELEASED = Constraint(Kind.ABSENT)
 _ACCEPT_SHADOWED = "--accept-shadowed lets it"
 _HOST_WIDE = ("no", "net-ro", "init-only")
@@ -79,6 +81,13 @@ class Judge:
     accept_unknown: bool = False
     accept_shadowed: bool = False
     foreign: tuple[str, ...] = ()
+    _plain: bool = field(init=False)  # a key that both boots set is known at boot
+
+    def __post_init__(self) -> None:
+        facts = self.reading.facts
+        odd = facts.later_writers or self.boot_now.uncertain or self.boot_then.uncertain
+        plain = facts.loader is not Loader.UNKNOWN and facts.loader_enabled and not odd
+        object.__setattr__(self, "_plain", plain)
 
     def settings(
         self,
@@ -208,6 +217,13 @@ class Judge:
     def _finding(self, key: Key, constraint: Constraint, missing: Absence | None, *, written: bool) -> _Finding:
         running = self.reading.values.get(key, _ABSENT)
         now, then = self.boot_now.winners.get(key), self.boot_then.winners.get(key)
+        if self._plain and now is not None and not written and running.state is RunningState.VALUE:
+            # Most keys of most hosts: as wanted now and at boot.
+            lasts = then is now or (then is not None and (then.file == self.path or meets(constraint, key, then.value)))
+            if lasts and then is not None and meets(constraint, key, now.value):
+                kept = constraint.kind is not Kind.VALUE or running.text == constraint.operands[0]
+                verdict = _ALL_WELL if kept else _OTHER_FORM
+                return _Finding(verdict, None, running, now.value, None, then.value, now, is_drift=False)
         unknown = self._why_unknown(key, self.boot_now)
         verdicts: set[Verdict] = set()
         why: str | None = None
@@ -233,7 +249,7 @@ class Judge:
         drift = bool(verdicts & _DRIFT) or not boot_ok
         accepted = boot_ok and not boot_right
         return _Finding(
-            frozenset(verdicts) or frozenset({Verdict.OK}),
+            frozenset(verdicts) or _ALL_WELL,
             why,
             running,
             _value(now) if unknown is None else None,
@@ -314,7 +330,8 @@ def _record(
     *,
     is_drift: bool | None = None,
 ) -> SettingPlan:
-    verdict = worst(set(finding.verdicts))
+    others = finding.verdicts if len(finding.verdicts) > 1 else _NONE
+    verdict = worst(set(others)) if others else next(iter(finding.verdicts))
     value = " ".join(wanted.constraint.operands[0].split()) if wanted.constraint.kind is Kind.VALUE else live
     return SettingPlan(
         pattern=wanted.pattern,
@@ -330,6 +347,6 @@ def _record(
         chain=wanted.chain,
         interfaces=interfaces or {},
         why=finding.why,
-        notes=(*sorted(other.value for other in finding.verdicts - {verdict}), *finding.notes),
+        notes=(*sorted(other.value for other in others - {verdict}), *finding.notes) if others else finding.notes,
         is_drift=finding.is_drift if is_drift is None else is_drift,
     )
