@@ -28,6 +28,10 @@ KEYS = tuple(
         "net.ipv4.tcp_rmem",
         "net.ipv4.icmp_ratelimit",
         "net.ipv4.icmp_echo_ignore_all",
+        "net.ipv4.icmp_echo_ignore_broadcasts",
+        "net.ipv4.icmp_ignore_bogus_error_responses",
+        "net.ipv4.tcp_max_syn_backlog",
+        "net.ipv4.tcp_tw_reuse",
         "net.ipv4.ip_local_reserved_ports",
         "net.core.somaxconn",
         *(

@@ -52,6 +52,51 @@ def test_odd_assignments_are_read_as_the_loaders_read_them(line: bytes, key: str
     assert (setting.pattern, setting.value) == (key, value)
 
 
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        (b"a.b = 1", ["1"]),  # no final newline
+        (b"a.b = 1\r\nc.d = 2\r\n", ["1", "2"]),
+        (b"a.b = 1\r\nc.d = 2", ["1", "2"]),
+        (b"\n\n a.b\t =\v1 \x0c\n", ["1"]),
+        (b"# one\n; two\n#a.b = 1\na.b = 2", ["2"]),
+        (b"a.b = \xc3\xa9\xff\n", ["\xe9\udcff"]),
+        (b"# \xff\xfe\na.b = 1\n", ["1"]),
+        (b"a.b = 1 \\\n", ["1 \\"]),
+        (b"a.b = x # y ; z = 3\n", ["x # y ; z = 3"]),
+        (b"a.b = 1\n\n\n", ["1"]),
+        (b"\n", []),
+        (b"", []),
+    ],
+)
+def test_odd_white_space_ends_and_bytes_are_read_and_kept(content: bytes, values: list[str]) -> None:
+    document = parse(content)
+    assert [setting.value for setting in document.settings] == values
+    assert document.to_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (b"net.ipv4.conf.eth0/100.rp_filter", "net.ipv4.conf.eth0/100.rp_filter"),
+        (b"net/ipv4/conf/eth0.100/rp_filter", "net.ipv4.conf.eth0/100.rp_filter"),
+        (b"/net/ipv4/conf/eth0.100/rp_filter", "net.ipv4.conf.eth0/100.rp_filter"),
+        (b"net.ipv4.conf.eth0.100.rp_filter", "net.ipv4.conf.eth0.100.rp_filter"),  # another, missing key
+        (b"net.ipv4.conf.*.rp_filter", "net.ipv4.conf.*.rp_filter"),
+        (b"net/ipv4/conf/*/rp_filter", "net.ipv4.conf.*.rp_filter"),
+        (b"net/ipv4/conf/eth0.*/rp_filter", "net.ipv4.conf.eth0/*.rp_filter"),
+        (b"net.ipv4.conf.[ae]*.rp_filter", "net.ipv4.conf.[ae]*.rp_filter"),
+        (b"Net.IPv4.ip_forward", "Net.IPv4.ip_forward"),
+    ],
+)
+def test_the_first_separator_decides_in_settings_and_in_exclusions(name: bytes, key: str) -> None:
+    content = b"-" + name + b" = 1\n-" + name + b"\n"
+    document = parse(content)
+    assert [setting.pattern for setting in document.settings] == [key]
+    assert [exclusion.pattern for exclusion in document.exclusions] == [key]
+    assert document.to_bytes() == content
+
+
 @pytest.mark.parametrize("line", [b"= 1", b"-", b"- =", b"net/../x = 1", b"a\x00b = 1", b"[section]"])
 def test_a_line_that_no_loader_understands_says_why(line: bytes) -> None:
     (found,) = parse(line).lines
