@@ -80,6 +80,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     key: str
     meaning: str | None
+    why_set: str | None
+    source: str | None
     facts: tuple[str, ...]
     layers: tuple[Layer, ...]
     wanted: str | None
@@ -114,6 +116,8 @@ def explain(host: str, key: Key, reading: Reading, plan: Plan) -> Explanation:
         host=host,
         key=key,
         meaning=(known.meaning or None) if known is not None else None,
+        why_set=(known.why or None) if known is not None else None,
+        source=(known.source or None) if known is not None else None,
         facts=tuple(_facts(key, known)),
         layers=_layers(setting),
         wanted=setting.wanted if setting is not None else None,

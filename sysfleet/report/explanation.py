@@ -27,6 +27,10 @@ def page(story: Explanation, width: int | None) -> str:
 
 def _meaning(story: Explanation) -> Iterator[str]:
     yield printable(story.meaning or "its meaning is not among what sysfleet knows")
+    if story.why_set:
+        yield printable(story.why_set)
+    if story.source:
+        yield printable(f"source: {story.source}")
     yield printable("; ".join(story.facts))
 
 

@@ -43,6 +43,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     `minimum` and `maximum` are what a sane value keeps to, `kernel_minimum` and `kernel_maximum` what the
     kernel enforces. Kernels before `combine_since` follow `combine_before`. `one_way_values`,
     `destructive_values` and `cuts_ssh_values`: the values at which it is so; none means any.
+    `meaning` says what the key does, `why` why one would set it or leave it alone, `source` what both rest on.
     """
 
     pattern: Key
@@ -75,6 +76,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     secret: bool = False
     volatile: bool = False
     meaning: str = ""
+    why: str = ""
+    source: str = ""
     note: str = ""
 
 
