@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import lookups
+from bench import judging, lookups
 from sysfleet.lab import Lab
 from sysfleet.sample import sample_folder
 
@@ -49,7 +49,7 @@ def main() -> None:
             print(f"the same over the system's ssh: {by_ssh_s:.2f} s")
         changed_s = _whole(lab.folder, "apply", (0,), "--yes")
         print(f"apply of 50 hosts, cold, whole process: {changed_s:.2f} s (wanted: under 3)")
-    print("\n".join(lookups.lines()))
+    print("\n".join([*lookups.lines(), *judging.lines()]))
     print(f"sysfleet --help: {min(_help_s() for _ in range(5)):.3f} s (wanted: 0.15)")
 
 
