@@ -211,6 +211,29 @@ def test_the_loader_is_known_by_what_is_there(
     assert (facts.loader, facts.loader_enabled, facts.init) == (loader, enabled, init)
 
 
+@pytest.mark.parametrize(
+    ("library", "init", "version"),
+    [
+        ("usr/lib/x86_64-linux-gnu/libproc2.so.0", "etc/init.d/procps", "4.0.4"),
+        ("usr/lib/x86_64-linux-gnu/libproc2.so.1", "etc/init.d/procps", "4.0.5"),
+        ("lib/x86_64-linux-gnu/libprocps.so.8.0.3", "etc/init.d/procps", "3.3.17"),
+        ("lib/x86_64-linux-gnu/libprocps.so.8.0.2", "etc/init.d/procps", "3.3.16"),
+        ("lib/x86_64-linux-gnu/libprocps.so.7.1.0", "etc/init.d/procps", "3.3.15"),
+        ("usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so", "run/systemd/system/x", "257"),
+        ("usr/lib64/systemd/libsystemd-shared-252-18.el9.so", "run/systemd/system/x", "252-18.el9"),
+        ("lib/systemd/libsystemd-shared-241.so", "run/systemd/system/x", "241"),
+    ],
+)
+def test_the_loaders_version_is_known_by_its_library(
+    host: Box, shell: Shell, tmp_path: Path, library: str, init: str, version: str
+) -> None:
+    root = tmp_path / "stand in"
+    for path in (library, init, "proc/sys/x", "usr/lib/systemd/systemd-sysctl", "run/x"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    assert read(host, shell, SYSFLEET_STAND_IN=str(root)).facts.loader_version == version
+
+
 def test_later_writers_are_named(host: Box, shell: Shell) -> None:
     for path in ("ufw", "tuned"):
         (host.etc / path).mkdir()

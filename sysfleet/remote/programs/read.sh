@@ -66,10 +66,11 @@ sf_loader() {
 				break
 			fi
 		done
-		for sf_one in "$sf_root"/usr/lib/*/systemd/libsystemd-shared-*.so "$sf_root"/usr/lib/systemd/libsystemd-shared-*.so \
-			"$sf_root"/lib/systemd/libsystemd-shared-*.so; do
+		for sf_one in "$sf_root"/usr/lib/*/systemd/libsystemd-shared-*.so "$sf_root"/usr/lib64/systemd/libsystemd-shared-*.so \
+			"$sf_root"/usr/lib/systemd/libsystemd-shared-*.so "$sf_root"/lib/systemd/libsystemd-shared-*.so; do
 			if [ -e "$sf_one" ]; then
-				printf '!F version\t%s\n' "${sf_one##*shared-}"
+				sf_one=${sf_one##*shared-}
+				printf '!F version\t%s\n' "${sf_one%.so}"
 				break
 			fi
 		done
@@ -87,9 +88,16 @@ sf_loader() {
 		printf '!F init\tsysvinit\n!F loader\tprocps\n'
 		set -- "$sf_root"/etc/rcS.d/S*procps
 		if [ ! -e "$1" ]; then printf '!F disabled\tyes\n'; fi
-		for sf_one in "$sf_root"/usr/lib/*/libproc2.so.* "$sf_root"/lib/*/libprocps.so.*; do
+		# The library's number tells between which releases the program lies; the newest of them is named.
+		for sf_one in "$sf_root"/usr/lib/*/libproc2.so.* "$sf_root"/usr/lib/*/libprocps.so.*.* "$sf_root"/lib/*/libprocps.so.*.*; do
 			if [ -e "$sf_one" ]; then
-				case $sf_one in *libproc2*) printf '!F version\t4\n' ;; *) printf '!F version\t3\n' ;; esac
+				case $sf_one in
+				*libproc2.so.0*) printf '!F version\t4.0.4\n' ;;
+				*libproc2*) printf '!F version\t4.0.5\n' ;;
+				*libprocps.so.8.0.2) printf '!F version\t3.3.16\n' ;;
+				*libprocps.so.8*) printf '!F version\t3.3.17\n' ;;
+				*) printf '!F version\t3.3.15\n' ;;
+				esac
 				break
 			fi
 		done
