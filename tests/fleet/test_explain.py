@@ -59,6 +59,8 @@ def test_layers_say_who_asks(story: Explanation) -> None:
     assert [layer.file for layer in story.layers] == ["templates/base.conf.j2"]
     assert story.layers[0].line > 1
     assert story.meaning
+    assert story.why_set
+    assert story.source
 
 
 def test_the_running_value_is_the_kernels(story: Explanation, lab: Lab) -> None:
@@ -130,6 +132,8 @@ def test_the_command_prints_the_page_and_the_json(lab: Lab, tmp_path: Path) -> N
     told = shell("--project", lab.folder, "explain", "--format", "json", "web1", REDIRECTS).gives(ExitCode.OK)
     found = json.loads(told.out)
     assert (found["schema"], found["command"], found["key"]) == (1, "explain", REDIRECTS)
+    for part in ("meaning", "why_set", "source"):
+        assert f"{found[part]}\n" in page.out
 
 
 @pytest.mark.parametrize("key", ["net.ipv4.conf.*.forwarding", "..", "net.ipv4.a b"])
