@@ -209,13 +209,13 @@ class Rollout:
         self._busy.update(limits)
         return host
 
-    def done(self, row: HostOutcome, now: float) -> None:
-        """A host that had begun is finished, or is waited for no longer."""
+    def done(self, row: HostOutcome, now: float, *, in_change: bool = False) -> None:
+        """A host that had begun is finished, or is waited for no longer; `in_change`: its change had begun by then."""
         limits = self._under_way.pop(row.host, None)
         if limits is None:
             return
         self._busy.subtract(limits)
-        self._count(row)
+        self._count(row, in_change=in_change)
         if self._batch_is_done:
             self._resume_at = now + self._pace.pause_s
 
@@ -261,9 +261,9 @@ class Rollout:
             limits = tuple(group for group in self._pace.max_parallel_per if group in groups)
             self._turns.setdefault(limits, deque()).append((number, host))
 
-    def _count(self, row: HostOutcome) -> None:
+    def _count(self, row: HostOutcome, *, in_change: bool = False) -> None:
         self._changed |= row.status is Status.CHANGED
-        if lost(row):
+        if lost(row) or (in_change and failed(row)):
             self._lost.append(row.host)
         elif failed(row):
             self._failed.append(row.host)

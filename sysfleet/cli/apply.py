@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sysfleet.cli.command import Command
 from sysfleet.cli.learning import add_refusal, refuse
-from sysfleet.cli.options import add_risks, add_run
+from sysfleet.cli.options import add_risks, add_rollout, add_run
 from sysfleet.cli.terminal import Terminal, is_terminal
 from sysfleet.errors import ExitCode, UsageError, worst
 
@@ -19,8 +19,9 @@ _YES = {"y", "yes"}
 
 
 def declare(parser: ArgumentParser) -> None:
-    """The options of a run, what is allowed, and `--yes`."""
+    """The options of a run, how hosts have their turn, what is allowed, and `--yes`."""
     add_run(parser)
+    add_rollout(parser)
     add_risks(parser)
     add_refusal(parser)
     parser.add_argument(
@@ -85,7 +86,7 @@ class Question:
 COMMAND = Command(
     name="apply",
     summary="plan, ask, roll out",
-    examples=("sysfleet apply --limit role=web", "sysfleet apply --yes --workers 100 --format json"),
+    examples=("sysfleet apply --limit role=web", "sysfleet apply --yes --batch 1,25%,100% --pause 60"),
     declare=declare,
     run=run,
     meanings=((ExitCode.DRIFT, "declined, nothing written"),),

@@ -8,6 +8,11 @@ from pathlib import Path
 # The defaults are those of settings.py, which costs a start-up to import; a test compares them.
 WORKERS = 50
 DEADLINE_S = 60
+BATCH = "1,10%,100%"
+MAX_FAILURES = "10%"
+MAX_LOST = "0"
+PAUSE_S = 0
+ON_ABORT = "keep"
 
 
 def add_project(parser: ArgumentParser, *, default: object = SUPPRESS) -> None:
@@ -117,6 +122,46 @@ def add_risks(parser: ArgumentParser) -> None:
         "--accept-shadowed",
         action="store_true",
         help="also where another file wins at boot with another value (default: such hosts are blocked)",
+    )
+
+
+def add_rollout(parser: ArgumentParser) -> None:
+    """How hosts have their turn: `--batch`, the two budgets, and what else holds a host back."""
+    parser.add_argument(
+        "--batch",
+        metavar="SIZES",
+        help="how far each batch goes, counted from the first host, in numbers and percentages; the last is 100%%"
+        f" (default: run.batch of sysfleet.toml, else {BATCH.replace('%', '%%')})",
+    )
+    parser.add_argument(
+        "--max-failures",
+        metavar="N",
+        help="number or percentage of hosts that may fail before anything is written there; one more, and nothing"
+        f" new begins (default: run.max_failures of sysfleet.toml, else {MAX_FAILURES.replace('%', '%%')})",
+    )
+    parser.add_argument(
+        "--max-lost",
+        metavar="N",
+        help="number or percentage of hosts that may be put back, unverified or gone after the write; one more, and"
+        f" nothing new begins (default: run.max_lost of sysfleet.toml, else {MAX_LOST})",
+    )
+    parser.add_argument(
+        "--max-parallel-per",
+        metavar="GROUP=N",
+        action="append",
+        help="how many hosts of a group may be in change at the same time, any number of times"
+        " (default: run.max_parallel_per of sysfleet.toml, else no limit)",
+    )
+    parser.add_argument(
+        "--pause",
+        metavar="S",
+        help=f"seconds between two batches (default: run.pause_s of sysfleet.toml, else {PAUSE_S})",
+    )
+    parser.add_argument(
+        "--on-abort",
+        choices=("keep", "revert"),
+        help="what becomes of hosts that are changed already when a budget is used up; revert is not there yet"
+        f" (default: run.on_abort of sysfleet.toml, else {ON_ABORT})",
     )
 
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _FLAGS = {
     "workers": "run.workers",
     "deadline": "run.deadline_s",
+    "batch": "run.batch",
+    "max_failures": "run.max_failures",
+    "max_lost": "run.max_lost",
+    "max_parallel_per": "run.max_parallel_per",
+    "pause": "run.pause_s",
+    "on_abort": "run.on_abort",
     "ask_login_password": "ssh.password_prompt",
     "ask_root_password": "privilege.password_prompt",
     "ask_passphrase": "ssh.passphrase_prompt",
@@ -70,9 +76,10 @@ def settings_of(options: Namespace, project: Path) -> Settings:
         raise UsageError(f"{path} cannot be read: {error}") from error
     settings = override(settings, options.assignments)
     flags = {flag: getattr(options, flag, None) for flag in _FLAGS}
+    texts = {flag: ",".join(value) if isinstance(value, list) else value for flag, value in flags.items()}
     try:
-        return override(settings, [f"{_FLAGS[flag]}={value}" for flag, value in flags.items() if value is not None])
+        return override(settings, [f"{_FLAGS[flag]}={text}" for flag, text in texts.items() if text is not None])
     except UsageError as error:
-        named = {f"--set {name}": f"--{flag}" for flag, name in _FLAGS.items()}
+        named = {f"--set {name}": f"--{flag.replace('_', '-')}" for flag, name in _FLAGS.items()}
         problems = [replace(problem, file=named.get(problem.file, problem.file)) for problem in error.problems]
         raise UsageError(error.message, problems=problems) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from sysfleet.explain import Explanation, explain, story_patterns
 from sysfleet.fleet.learning import Agree, Learning
 from sysfleet.fleet.passwords import Ask
 from sysfleet.fleet.project import Project
+from sysfleet.fleet.rolling import pace_of, site_of
 from sysfleet.fleet.run import Run
 from sysfleet.outcome import FleetReport, HostOutcome
 from sysfleet.planning.missing import Reason, Treatment
 from sysfleet.planning.records import Options
 from sysfleet.remote.learn import NewKey
 from sysfleet.reporter import Reporter, Silent
+from sysfleet.rollout import Rollout
 from sysfleet.settings import Settings
 from sysfleet.sysctl.key import Key
 from sysfleet.tasks.flow import Finished
@@ -83,16 +85,29 @@ class Fleet:
         return tuple(learning.learned)
 
     def apply(self, limit: str | None = None, approve: Approve | None = None) -> FleetReport:
-        """Change what differs. With `approve`, read first, ask with the plan, then change over new connections."""
-        if approve is None:
-            return self._one_pass(Command.APPLY, limit)
+        """Change what differs, in batches. With `approve`, read first, ask with the plan, then change what differs.
+
+        Without, a host is read and changed in one pass; if the first batch has nothing to change, and so shows
+        nothing, all others are read before any of them is changed.
+        """
+        pace = pace_of(self.project)
         run = self._begin(Command.APPLY, limit)
         try:
-            surveyed = run.go(run.names, survey=True)
-            waiting = {name: found.prepared for name, found in surveyed.items() if found.prepared is not None}
-            rows = {name: found.outcome for name, found in surveyed.items()}
-            if waiting and not run.interrupted and self._asked(run, approve, rows):
-                rows.update({name: f.outcome for name, f in run.go(list(waiting), prepared=waiting).items()})
+            site = site_of(self.project, run.names)
+            rows: dict[str, HostOutcome] = {}
+            unseen: Sequence[str] = run.names
+            if approve is None:
+                first = Rollout(unseen, pace, site, proving=True)
+                rows.update(_rows(run.go(unseen, rollout=first)))
+                unseen = [] if run.interrupted else first.unproven
+            surveyed = run.go(unseen, survey=True) if unseen else {}
+            rows.update(_rows(surveyed))
+            # In the order of the selection, not in the one in which hosts were read.
+            waiting = {name: ready for name in unseen if (ready := surveyed[name].prepared) is not None}
+            if waiting and not run.interrupted:
+                rollout = Rollout(list(waiting), pace, site, selected=len(run.names), before=rows.values())
+                if rollout.over or approve is None or self._asked(run, approve, rows):
+                    rows.update(_rows(run.go(list(waiting), prepared=waiting, rollout=rollout)))
             return run.end(rows)
         finally:
             run.close()
@@ -158,6 +173,10 @@ class Fleet:
         self.project.rendering.preflight(names)
         options = options_of(self.project.settings, self._risks)
         return Run(self.project, self._reporter, options, command, limit, names, also=also)
+
+
+def _rows(found: Mapping[str, Finished]) -> dict[str, HostOutcome]:
+    return {name: each.outcome for name, each in found.items()}
 
 
 def _host_failed(host: str, outcome: HostOutcome) -> HostError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.plugins.connections import ConnectionPluginRegister
@@ -26,6 +27,7 @@ from sysfleet.plugins.inventory import SysfleetInventory
 from sysfleet.plugins.processors import OnResult
 from sysfleet.plugins.runners import ThreadedRunner
 from sysfleet.reporter import Reporter
+from sysfleet.rollout import Rollout
 from sysfleet.selection import natural_key
 from sysfleet.store.journal import Journal, header, run_id
 from sysfleet.sysctl.key import Key
@@ -75,9 +77,17 @@ class Run:
         self._reporter.note(text)
 
     def go(
-        self, names: Sequence[str], *, survey: bool = False, prepared: Mapping[str, Prepared] | None = None
+        self,
+        names: Sequence[str],
+        *,
+        survey: bool = False,
+        prepared: Mapping[str, Prepared] | None = None,
+        rollout: Rollout | None = None,
     ) -> dict[str, Finished]:
-        """Run the task on these hosts; every one of them has an entry, whatever happened to it."""
+        """Run the task on these hosts; every one of them has an entry, whatever happened to it.
+
+        With a rollout a host begins when it is let; those that it leaves unproven, and no others, have no entry.
+        """
         self._progress = Progress(self._reporter.phase)
         self._finished = {}
         job = self._job(prepared or {}, survey=survey)
@@ -85,14 +95,30 @@ class Run:
             workers=self._project.settings.run.workers,
             deadline_s=job.deadline_s,
             interrupt=lambda under_way, waited_s: self._interrupted(nornir, under_way, waited_s),
+            schedule=None if rollout is None else _Turns(rollout, self._progress, lambda name: self._row(name, job)),
         )
         nornir = self._nornir(names, runner, job)
         nornir.run(task=run_host, job=job, on_failed=True)
         self._shared.access.bastions.disconnect()  # a question may follow, and take its time
+        why = self._why_not_begun(rollout)
+        unproven = set(rollout.unproven) if rollout is not None and not self.interrupted else set()
         for name in names:
-            if name not in self._finished:
+            if name in why:
+                self._finish(name, Finished(_not_begun(name, job, why[name])), job)
+            elif name not in self._finished and name not in unproven:
                 self._finish(name, Finished(self._lost(name, job)), job)
         return dict(self._finished)
+
+    def _why_not_begun(self, rollout: Rollout | None) -> dict[str, str]:
+        """Of every host that a used-up budget has kept from its turn."""
+        if rollout is None or rollout.reason is None or not rollout.left:
+            return {}
+        self._note(f"{rollout.reason}; {len(rollout.left)} not begun")
+        return dict.fromkeys(rollout.left, rollout.reason)
+
+    def _row(self, name: str, job: Job) -> HostOutcome:
+        finished = self._finished.get(name)
+        return self._lost(name, job) if finished is None else finished.outcome
 
     def _job(self, prepared: Mapping[str, Prepared], *, survey: bool) -> Job:
         settings = self._project.settings
@@ -153,7 +179,7 @@ class Run:
     def _lost(self, name: str, job: Job) -> HostOutcome:
         phase = self._progress.phase(name)
         if self.interrupted and phase is None:
-            return row_not_begun(name, job, "interrupted before its turn")
+            return _not_begun(name, job, "interrupted before its turn")
         if self.interrupted:
             return row_of_error(name, job, Stopped(f"interrupted in {phase}", phase=phase or ""), "")
         limit = f"not done within its deadline of {job.deadline_s:g} s"
@@ -190,6 +216,36 @@ class Run:
         self._shared.access.close()
         self._reporter.end()
         self._journal.close()
+
+
+class _Turns:
+    """A rollout as the runner's schedule: hosts by name, rows from where they are kept."""
+
+    def __init__(self, rollout: Rollout, progress: Progress, row_of: Callable[[str], HostOutcome]) -> None:
+        self._rollout = rollout
+        self._progress = progress
+        self._row_of = row_of
+
+    def next(self, now: float) -> str | None:
+        """The rollout's next."""
+        return self._rollout.next(now)
+
+    def ended(self, host: str, now: float) -> None:
+        """Its row goes to the rollout."""
+        self._rollout.done(self._row_of(host), now, in_change=self._progress.phase(host) in IN_CHANGE)
+
+    @property
+    def over(self) -> bool:
+        """Whether the rollout is."""
+        return self._rollout.over
+
+
+def _not_begun(name: str, job: Job, why: str) -> HostOutcome:
+    """The row of a host that had no turn, with its plan where it was read before."""
+    row = row_not_begun(name, job, why)
+    if name not in job.prepared:
+        return row
+    return msgspec.structs.replace(job.prepared[name].row, status=row.status, error=row.error)
 
 
 def _reads_as_root(project: Project) -> bool:

@@ -41,6 +41,8 @@ _NAME = r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*"
 _File = Annotated[str, Meta(pattern=rf"\A/etc(/{_NAME})*/{_NAME}\.conf\Z")]
 _Glob = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:@*?!\[\]-]{1,64}\Z")]
 _GLOBS_KIND = "a list of interface names and globs"
+_Share = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern=r"\A[0-9]{1,9}%?\Z")]
+_SHARE_KIND = "a number of hosts, or a percentage of the selection"
 
 
 class Ssh(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,31 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         float,
         _setting("how long a host waits for the proof over a new connection", unit="s", gt=0, le=_HOUR_S),
     ] = 60.0
+    batch: Annotated[
+        tuple[_Share, ...],
+        _setting(
+            "how far each batch of an apply goes, counted from the first host; the last is 100%",
+            kind="a list of numbers of hosts and percentages",
+            min_length=1,
+        ),
+    ] = ("1", "10%", "100%")
+    max_failures: Annotated[
+        _Share, _setting("hosts that may fail before anything is written there; one more stops", kind=_SHARE_KIND)
+    ] = "10%"
+    max_lost: Annotated[
+        _Share, _setting("hosts that may be put back, unverified or gone after the write", kind=_SHARE_KIND)
+    ] = "0"
+    max_parallel_per: Annotated[
+        tuple[_Text, ...],
+        _setting("how many hosts of a group may be in an apply at the same time", kind="a list of GROUP=N"),
+    ] = ()
+    pause_s: Annotated[
+        float, _setting("wait between two batches", kind="a number from 0 to 86400", unit="s", ge=0, le=_DAY_S)
+    ] = 0.0
+    on_abort: Annotated[
+        Literal["keep", "revert"],
+        _setting("what becomes of hosts that are changed already when a budget is used up; revert is not there yet"),
+    ] = "keep"
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import pytest
 
 from sysfleet import __version__
 from sysfleet.cli.command import Command, parse, parser_of
-from sysfleet.cli.options import DEADLINE_S, WORKERS
+from sysfleet.cli.options import BATCH, DEADLINE_S, MAX_FAILURES, MAX_LOST, ON_ABORT, PAUSE_S, WORKERS
 from sysfleet.cli.program import COMMANDS
 from sysfleet.errors import ExitCode
 from sysfleet.settings import Settings
@@ -53,7 +53,9 @@ def test_the_examples_are_command_lines_that_can_be_parsed(command: Command) -> 
 
 
 def test_the_defaults_in_the_help_are_those_of_the_settings() -> None:
-    assert (Settings().run.workers, Settings().run.deadline_s) == (WORKERS, DEADLINE_S)
+    said = Settings().run
+    assert (said.workers, said.deadline_s, said.pause_s, said.on_abort) == (WORKERS, DEADLINE_S, PAUSE_S, ON_ABORT)
+    assert (",".join(map(str, said.batch)), said.max_failures, said.max_lost) == (BATCH, MAX_FAILURES, MAX_LOST)
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,8 @@ def wanting(lab: Lab, setting: str) -> Iterator[None]:
 
 
 def applied(lab: Lab, password: str, value: int, *argv: str) -> dict[str, dict[str, Any]]:
-    words = ("apply", "--yes", "--format", "json", "--ask-root-password", *argv)
+    at_once = ("--batch", "100%", "--max-failures", "100%")
+    words = ("apply", "--yes", "--format", "json", "--ask-root-password", *at_once, *argv)
     with wanting(lab, f"net.ipv4.tcp_fin_timeout: {value}"):
         seen = at_terminal(lab.folder, *words, typed=(password,))
     assert password not in seen.terminal + seen.out + seen.err

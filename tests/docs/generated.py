@@ -101,7 +101,8 @@ def _options() -> str:
     for words, parser in [("", top_parser()), *((words, parser_of(command)) for words, command in commands())]:
         for action in parser._actions:
             if action.option_strings and action.dest != "help" and action.help != argparse.SUPPRESS:
-                found.setdefault((_spelled(action), action.help or ""), []).append(words)
+                about = (action.help or "").replace("%%", "%")  # as argparse shows it
+                found.setdefault((_spelled(action), about), []).append(words)
     names = [words for words, _ in commands()]
     rows = ((f"`{spelled}`", about, _takers(taken, names)) for (spelled, about), taken in found.items())
     return _table(("option", "meaning", "of"), rows)

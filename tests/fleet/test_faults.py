@@ -21,7 +21,11 @@ from tests.support.lab import make_lab
 from tests.support.needs import needs, needs_root
 
 OURS = "etc/sysctl.d/99-zz-sysfleet.conf"
-SETTINGS = ("run.deadline_s=10", "run.workers=24", "ssh.connect_timeout_s=5", "privilege.password_env=ROOT_PASSWORD")
+ALL_AT_ONCE = ("run.batch=100%", "run.max_failures=100%", "run.max_lost=100%")
+SETTINGS = (
+    *("run.deadline_s=10", "run.workers=24", "ssh.connect_timeout_s=5", "privilege.password_env=ROOT_PASSWORD"),
+    *ALL_AT_ONCE,
+)
 # Nobody can say from outside whether their write was the last before the end.
 UNDECIDED = {"drops-mid-write"}
 

@@ -168,6 +168,15 @@ def test_one_lost_host_stops_all_that_has_not_begun() -> None:
     assert rollout.left == tuple(web(20)[3:])
 
 
+def test_a_host_that_failed_once_its_change_had_begun_is_lost() -> None:
+    rollout = Rollout(web(20), Pace((ALL,)))
+    begun(rollout)
+    rollout.done(row("web1", Status.BLOCKED, "change"), 0.0, in_change=True)
+    assert rollout.reason is None
+    rollout.done(row("web2", Status.FAILED, "connect"), 0.0, in_change=True)
+    assert rollout.reason == "budget used up: 1 lost: web2"
+
+
 def test_failures_stop_when_they_are_more_than_their_budget() -> None:
     rollout = Rollout(web(20), Pace((ALL,)))
     begun_hosts = [rollout.next(0.0) for _ in range(9)]
