@@ -6,18 +6,21 @@ JOBS ?= 2
 SOURCES := $(wildcard sysfleet tests bench runner.py)
 export PYTHON
 
-.PHONY: help demo test lint format bench package lock clean
+.PHONY: help demo test test-machine lint format bench package lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(RUN) ## the whole job on a fleet that lives on this machine only
 	$(BIN)/sysfleet demo
 
 test: $(DEV) ## the tests
-	$(BIN)/python -m pytest -n $(JOBS) -m "not packaging" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not packaging and not machine" $(ARGS)
+
+test-machine: $(DEV) ## the tests that boot a virtual machine
+	$(BIN)/python -m pytest -m machine tests/machine $(ARGS)
 
 lint: $(DEV) ## style, types, layers, shell programs
 	$(BIN)/ruff check .

@@ -57,18 +57,30 @@ net.bridge.bridge-nf-call-ip6tables = 0
 
 # Files that others left on the host: each is undone by ours, equal to it, or has no part in a boot.
 OTHERS = {
-    "/etc/sysctl.conf": "kernel.sysrq = 1\nvm.swappiness=30\nnet.ipv4.conf.all.log_martians = 0\n",
-    "/etc/sysctl.d/10-local.conf": "kernel.panic = 0x1e\nnet.ipv4.ip_forward = 1\nfs.suid_dumpable = 2\nvm.dirty_bytes = 0\n",
-    "/etc/sysctl.d/99-zy-last.conf": "kernel/panic_on_oops = 0\n-no.such.key = 1\nnet.ipv4.conf.e*.send_redirects = 1\n",
-    "/usr/lib/sysctl.d/50-vendor.conf": "kernel.core_uses_pid = 0\nnet.ipv4.conf.*.rp_filter = 2\nvm.max_map_count = 99999999\n",
-    "/etc/modules-load.d/bridges.conf": "br_netfilter\n",
+    "/etc/sysctl.conf": ["kernel.sysrq = 1", "vm.swappiness=30", "net.ipv4.conf.all.log_martians = 0"],
+    "/etc/sysctl.d/10-local.conf": [
+        "kernel.panic = 0x1e",
+        "net.ipv4.ip_forward = 1",
+        "fs.suid_dumpable = 2",
+        "vm.dirty_bytes = 0",
+    ],
+    "/etc/sysctl.d/99-zy-last.conf": [
+        "kernel/panic_on_oops = 0",
+        "-no.such.key = 1",
+        "net.ipv4.conf.e*.send_redirects = 1",
+    ],
+    "/usr/lib/sysctl.d/50-vendor.conf": [
+        "kernel.core_uses_pid = 0",
+        "net.ipv4.conf.*.rp_filter = 2",
+        "vm.max_map_count = 99999999",
+    ],
+    "/etc/modules-load.d/bridges.conf": ["br_netfilter"],
 }
-GONE_AT_BOOT = {"/run/sysctl.d/99-zzz-today.conf": "vm.overcommit_memory = 0\nkernel.yama.ptrace_scope = 1\n"}
 
 
 def test_every_value_predicted_for_the_next_boot_is_there_after_it(machine: Machine, tmp_path: Path) -> None:
-    for path, text in OTHERS.items():
-        machine.write(path, text)
+    for path, lines in OTHERS.items():
+        machine.write(path, "\n".join([*lines, ""]))
     machine.run("modprobe", "br_netfilter")
     fleet = fleet_of(machine, tmp_path / "project")
 
