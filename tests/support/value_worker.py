@@ -40,10 +40,21 @@ def write(path: str, value: str) -> str | None:
     return None
 
 
+def can_be_written(path: str) -> bool:
+    """Whether the key is no read-only one, and lets this user in: not every namespace's keys do without root."""
+    if not Path("/proc/sys", path).stat().st_mode & 0o200:
+        return False
+    try:
+        os.close(os.open("/proc/sys/" + path, os.O_WRONLY))
+    except OSError:
+        return False
+    return True
+
+
 def attempts(path: str, values: list[str]) -> list[tuple[str | None, str | None, str | None]] | None:
     """For each value what was there before, the error, and what was there after; then the first one is put back."""
     first = read(path)
-    if first is None or not Path("/proc/sys", path).stat().st_mode & 0o200:
+    if first is None or not can_be_written(path):
         return None
     found = []
     for value in values:
