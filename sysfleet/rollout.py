@@ -21,7 +21,8 @@ from sysfleet.selection import natural_key
 _NAMED = 5  # hosts that a reason names
 _LOST = frozenset({Status.REVERTED, Status.UNVERIFIED})
 _FAILED = frozenset({Status.UNREACHABLE, Status.REJECTED, Status.DENIED, Status.FAILED})
-_AFTER_THE_WRITE = frozenset({"change", "confirm", "put back"})
+_IN_CHANGE = frozenset({"change", "confirm", "put back", "look up"})
+_BEFORE_ROOT = frozenset({Status.DENIED, Status.REJECTED})  # in the first step: its program never ran
 
 _Limits = tuple[str, ...]  # the groups of a host of which so many at once may be under way
 
@@ -147,16 +148,20 @@ def _batch(hosts: Sequence[str], room: int, site: Site) -> tuple[list[str], list
     return taken, left
 
 
-def lost(row: HostOutcome) -> bool:
-    """Whether a host may be worse off than before: put back, moved by somebody, or gone after the write."""
-    return row.status in _LOST or (
-        row.status in _FAILED and row.error is not None and row.error.phase in _AFTER_THE_WRITE
-    )
+def lost(row: HostOutcome, phase: str | None = None) -> bool:
+    """Whether a host may be worse off than before: put back, moved by somebody, or gone once its change had begun.
+
+    `phase` is the last one that the host was in; without it the error says in which phase it ended.
+    """
+    if phase not in _IN_CHANGE:
+        phase = row.error.phase if row.error is not None else None
+    never_ran = phase == "change" and row.status in _BEFORE_ROOT
+    return row.status in _LOST or (row.status in _FAILED and phase in _IN_CHANGE and not never_ran)
 
 
-def failed(row: HostOutcome) -> bool:
+def failed(row: HostOutcome, phase: str | None = None) -> bool:
     """Whether a host could not be worked on and was never written to; one that is `blocked` has not failed."""
-    return row.status in _FAILED and not lost(row)
+    return row.status in _FAILED and not lost(row, phase)
 
 
 class Rollout:
@@ -209,13 +214,13 @@ class Rollout:
         self._busy.update(limits)
         return host
 
-    def done(self, row: HostOutcome, now: float, *, in_change: bool = False) -> None:
-        """A host that had begun is finished, or is waited for no longer; `in_change`: its change had begun by then."""
+    def done(self, row: HostOutcome, now: float, *, phase: str | None = None) -> None:
+        """A host that had begun is finished, or is waited for no longer; `phase` is the last one that it was in."""
         limits = self._under_way.pop(row.host, None)
         if limits is None:
             return
         self._busy.subtract(limits)
-        self._count(row, in_change=in_change)
+        self._count(row, phase)
         if self._batch_is_done:
             self._resume_at = now + self._pace.pause_s
 
@@ -261,9 +266,9 @@ class Rollout:
             limits = tuple(group for group in self._pace.max_parallel_per if group in groups)
             self._turns.setdefault(limits, deque()).append((number, host))
 
-    def _count(self, row: HostOutcome, *, in_change: bool = False) -> None:
+    def _count(self, row: HostOutcome, phase: str | None = None) -> None:
         self._changed |= row.status is Status.CHANGED
-        if lost(row) or (in_change and failed(row)):
+        if lost(row, phase):
             self._lost.append(row.host)
         elif failed(row):
             self._failed.append(row.host)

@@ -123,7 +123,7 @@ class Run:
     def _job(self, prepared: Mapping[str, Prepared], *, survey: bool) -> Job:
         settings = self._project.settings
         return Job(
-            command=self._command,
+            command=Command.APPLY if survey else self._command,  # a survey goes as far as the first write
             run=self.id,
             connections=self._connections,
             roles={name: self._project.inventory.hosts[name].roles for name in self.names},
@@ -232,7 +232,7 @@ class _Turns:
 
     def ended(self, host: str, now: float) -> None:
         """Its row goes to the rollout."""
-        self._rollout.done(self._row_of(host), now, in_change=self._progress.phase(host) in IN_CHANGE)
+        self._rollout.done(self._row_of(host), now, phase=self._progress.phase(host))
 
     @property
     def over(self) -> bool:

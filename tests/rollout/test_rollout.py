@@ -89,6 +89,8 @@ def test_a_part_of_a_host_counts_as_a_whole_one(text: str, hosts: int, number: i
         (Status.FAILED, "put back", True, False),
         (Status.UNREACHABLE, "connect", False, True),
         (Status.DENIED, "read", False, True),
+        (Status.DENIED, "change", False, True),
+        (Status.DENIED, "confirm", True, False),
         (Status.REJECTED, "connect", False, True),
         (Status.FAILED, "plan", False, True),
         (Status.BLOCKED, "change", False, False),
@@ -171,9 +173,9 @@ def test_one_lost_host_stops_all_that_has_not_begun() -> None:
 def test_a_host_that_failed_once_its_change_had_begun_is_lost() -> None:
     rollout = Rollout(web(20), Pace((ALL,)))
     begun(rollout)
-    rollout.done(row("web1", Status.BLOCKED, "change"), 0.0, in_change=True)
+    rollout.done(row("web1", Status.BLOCKED, "change"), 0.0, phase="change")
     assert rollout.reason is None
-    rollout.done(row("web2", Status.FAILED, "connect"), 0.0, in_change=True)
+    rollout.done(row("web2", Status.FAILED, "connect"), 0.0, phase="put back")
     assert rollout.reason == "budget used up: 1 lost: web2"
 
 
