@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sysfleet.cli.command import Command
@@ -19,11 +20,18 @@ _YES = {"y", "yes"}
 
 
 def declare(parser: ArgumentParser) -> None:
-    """The options of a run, how hosts have their turn, what is allowed, and `--yes`."""
+    """The options of a run, how hosts have their turn, what is allowed, `--plan` and `--yes`."""
     add_run(parser)
     add_rollout(parser)
     add_risks(parser)
     add_refusal(parser)
+    parser.add_argument(
+        "--plan",
+        metavar="FILE",
+        type=Path,
+        help="change as `plan --out` has written it; a host on which anything has changed since is blocked"
+        " (default: plan anew)",
+    )
     parser.add_argument(
         "--yes", action="store_true", help="change without asking, in one pass over the hosts (default: ask)"
     )
@@ -34,14 +42,16 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     refuse(options)
     if not options.yes and not is_terminal(terminal.stdin):
         raise UsageError("apply asks before it changes, and there is no terminal to ask", hint="--yes does not ask")
+    from sysfleet.cli.plan_file import read_plan
     from sysfleet.cli.progress import Telling
     from sysfleet.cli.project import open_fleet
     from sysfleet.cli.results import show_report
 
+    plan = None if options.plan is None else read_plan(options.plan)
     telling = Telling(terminal, quiet=options.quiet, verbose=options.verbose)
     fleet = open_fleet(options, terminal, telling)
     question = None if options.yes else Question(options, terminal, telling)
-    report = fleet.apply(options.limit, question)
+    report = fleet.apply(options.limit, question, plan)
     code = show_report(report, options, terminal)
     if question is not None and question.declined:
         terminal.tell("nothing was written\n")

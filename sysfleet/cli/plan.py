@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
+from pathlib import Path
 
 from sysfleet.cli import check
 from sysfleet.cli.command import Command
@@ -18,10 +19,18 @@ def declare(parser: ArgumentParser) -> None:
     add_run(parser)
     add_risks(parser)
     add_learning(parser)
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="also write the plan to a file, for `apply --plan`; hosts that apply would refuse are blocked"
+        " (default: no file)",
+    )
 
 
 def run(options: Namespace, terminal: Terminal) -> ExitCode:
     """The table, and below it each distinct change once."""
+    from sysfleet.cli.plan_file import check_folder, write_plan
     from sysfleet.cli.progress import Telling
     from sysfleet.cli.project import open_fleet
     from sysfleet.cli.results import show_report
@@ -31,7 +40,16 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     fleet = open_fleet(options, terminal, telling)
     learn(options, terminal, fleet)
     below = partial(changes, colour=terminal.colour(terminal.stdout))
-    return show_report(fleet.plan(options.limit), options, terminal, below)
+    if options.out is None:
+        return show_report(fleet.plan(options.limit), options, terminal, below)
+    check_folder(options.out)
+    report, plan = fleet.plan_to_save(options.limit)
+    code = show_report(report, options, terminal, below)
+    if report.interrupted:
+        terminal.tell("no plan was written\n")
+    else:
+        write_plan(options.out, plan)
+    return code
 
 
 COMMAND = Command(

@@ -16,9 +16,11 @@ from sysfleet.fleet.passwords import Ask
 from sysfleet.fleet.project import Project
 from sysfleet.fleet.rolling import pace_of, site_of
 from sysfleet.fleet.run import Run
-from sysfleet.outcome import FleetReport, HostOutcome
+from sysfleet.fleet.saving import blocked, check_project, saved_plan
+from sysfleet.outcome import FleetReport, HostOutcome, Status
 from sysfleet.planning.missing import Reason, Treatment
 from sysfleet.planning.records import Options
+from sysfleet.planning.saved import SavedPlan
 from sysfleet.remote.learn import NewKey
 from sysfleet.reporter import Reporter, Silent
 from sysfleet.rollout import Rollout
@@ -72,6 +74,15 @@ class Fleet:
         """Read, compare, and work out every change."""
         return self._one_pass(Command.PLAN, limit)
 
+    def plan_to_save(self, limit: str | None = None) -> tuple[FleetReport, SavedPlan]:
+        """As `plan`, and the same on paper, for `apply`; hosts that it would refuse are `blocked` here already."""
+        run = self._begin(Command.PLAN, limit)
+        try:
+            found = run.go(run.names, survey=True)
+            return run.end(_rows(found)), saved_plan(self.project, run.id, found, run.names)
+        finally:
+            run.close()
+
     def learn_host_keys(self, limit: str | None = None, agree: Agree | None = None) -> tuple[NewKey, ...]:
         """Ask hosts that are unknown for their keys and write these to the project's `known_hosts`; gives what was new.
 
@@ -84,26 +95,31 @@ class Fleet:
         learning.learn(names)
         return tuple(learning.learned)
 
-    def apply(self, limit: str | None = None, approve: Approve | None = None) -> FleetReport:
+    def apply(
+        self, limit: str | None = None, approve: Approve | None = None, plan: SavedPlan | None = None
+    ) -> FleetReport:
         """Change what differs, in batches. With `approve`, read first, ask with the plan, then change what differs.
 
         Without, a host is read and changed in one pass; if the first batch has nothing to change, and so shows
-        nothing, all others are read before any of them is changed.
+        nothing, all others are read before any of them is changed. With a `plan`, hosts are those of the plan, and
+        one on which anything that it was made from has changed is `blocked`.
         """
         pace = pace_of(self.project)
-        run = self._begin(Command.APPLY, limit)
+        run = self._begin(Command.APPLY, limit, None if plan is None else self._planned(plan, limit))
         try:
             site = site_of(self.project, run.names)
             rows: dict[str, HostOutcome] = {}
             unseen: Sequence[str] = run.names
-            if approve is None:
+            if approve is None and plan is None:
                 first = Rollout(unseen, pace, site, proving=True)
                 rows.update(_rows(run.go(unseen, rollout=first)))
                 unseen = [] if run.interrupted else first.unproven
             surveyed = run.go(unseen, survey=True) if unseen else {}
             rows.update(_rows(surveyed))
+            rows.update({} if plan is None else blocked(self.project, plan, surveyed))
             # In the order of the selection, not in the one in which hosts were read.
-            waiting = {name: ready for name in unseen if (ready := surveyed[name].prepared) is not None}
+            ready = {name: surveyed[name].prepared for name in unseen if rows[name].status is not Status.BLOCKED}
+            waiting = {name: prepared for name, prepared in ready.items() if prepared is not None}
             if waiting and not run.interrupted:
                 rollout = Rollout(list(waiting), pace, site, selected=len(run.names), before=rows.values())
                 if rollout.over or approve is None or self._asked(run, approve, rows):
@@ -149,6 +165,14 @@ class Fleet:
         if found.outcome.stand_in:
             self._reporter.note(f"a folder stands in for the kernel of {host}")
         return found
+
+    def _planned(self, plan: SavedPlan, limit: str | None) -> list[str]:
+        check_project(self.project, plan)
+        hosts = {host.host for host in plan.hosts}
+        names = [entry.name for entry in self.project.selected(limit) if entry.name in hosts]
+        if not names:
+            raise SelectionError(f"no host of the plan matches {limit!r}")
+        return names
 
     def _asked(self, run: Run, approve: Approve, rows: Mapping[str, HostOutcome]) -> bool:
         """Whether to go on with these rows; an interrupt at the question is a no, and the run says so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,21 @@ def test_nothing_to_change_is_no_question() -> None:
 def test_without_a_terminal_and_without_yes_apply_is_a_usage_error(shell: Shell, project: Builder) -> None:
     ended = shell("--project", project(), "apply").gives(ExitCode.USAGE)
     assert ended.err == "sysfleet: apply asks before it changes, and there is no terminal to ask (--yes does not ask)\n"
+
+
+def test_a_plan_that_cannot_be_read_is_a_usage_error(shell: Shell, project: Builder, tmp_path: Path) -> None:
+    folder = project()
+    missing = shell("--project", folder, "apply", "--yes", "--plan", tmp_path / "none").gives(ExitCode.USAGE)
+    assert missing.err == f"sysfleet: {tmp_path / 'none'} cannot be read: No such file or directory\n"
+    (tmp_path / "other").write_text("{}")
+    other = shell("--project", folder, "apply", "--yes", "--plan", tmp_path / "other").gives(ExitCode.USAGE)
+    assert other.err == f"sysfleet: {tmp_path / 'other'} is no plan (sysfleet plan --out FILE writes one)\n"
+
+
+def test_a_place_where_no_plan_can_be_written_is_found_before_anything_is_contacted(
+    shell: Shell, project: Builder, tmp_path: Path
+) -> None:
+    for path in (tmp_path, tmp_path / "none" / "plan.json"):
+        ended = shell("--project", project(), "plan", "--out", path).gives(ExitCode.USAGE)
+        assert ended.out == ""
+        assert f"{path} cannot be written" in ended.err
