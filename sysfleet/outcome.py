@@ -157,15 +157,31 @@ _ROW = msgspec.json.Decoder(HostOutcome)
 
 def to_json(value: FleetReport | HostOutcome) -> bytes:
     """One line of JSON."""
-    return _ENCODER.encode(value)
+    return plain_json(_ENCODER.encode(value))
+
+
+def plain_json(data: bytes) -> bytes:
+    """The same JSON with every character escaped that a terminal could obey, hide or reorder."""
+    if data.isascii():
+        return data
+    text = data.decode("utf-8")
+    if text.isprintable():
+        return data
+    return "".join(char if char.isprintable() else _escape(char) for char in text).encode("utf-8")
+
+
+def _escape(char: str) -> str:
+    # RFC 8259, 7: beyond the first plane as a pair of surrogates.
+    pairs = char.encode("utf-16-be")
+    return "".join(f"\\u{pairs[at]:02x}{pairs[at + 1]:02x}" for at in range(0, len(pairs), 2))
 
 
 def json_parts(report: FleetReport) -> Iterator[bytes]:
     """The report's one line of JSON in parts, a row at a time: a large fleet's text is never held as a whole."""
-    head, mark, tail = _ENCODER.encode(msgspec.structs.replace(report, hosts=())).partition(b'"hosts":[')
+    head, mark, tail = to_json(msgspec.structs.replace(report, hosts=())).partition(b'"hosts":[')
     yield head + mark
     for number, row in enumerate(report.hosts):
-        yield (b"," if number else b"") + _ENCODER.encode(row)
+        yield (b"," if number else b"") + to_json(row)
     yield tail
 
 

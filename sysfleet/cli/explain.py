@@ -42,7 +42,10 @@ def run(options: Namespace, terminal: Terminal) -> ExitCode:
     if options.format == "json":
         import msgspec
 
-        terminal.show(msgspec.json.format(msgspec.json.encode(story), indent=2).decode() + "\n")
+        from sysfleet.outcome import plain_json
+
+        line = plain_json(msgspec.json.encode(story))
+        terminal.show(msgspec.json.format(line, indent=2).decode() + "\n")
     else:
         from sysfleet.report.explanation import page
 

@@ -17,7 +17,7 @@ from typing import IO
 
 import msgspec
 
-from sysfleet.outcome import SCHEMA, FleetReport, HostOutcome
+from sysfleet.outcome import SCHEMA, FleetReport, HostOutcome, plain_json
 
 FOLDER = ".sysfleet"
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
@@ -102,7 +102,7 @@ class Journal:
                 file.close()
 
     def _write(self, line: Header | Row | End) -> None:
-        data = _ENCODER.encode(line) + b"\n"
+        data = plain_json(_ENCODER.encode(line)) + b"\n"
         try:
             with self._lock:
                 if self._file is not None and self._file.write(data) != len(data):

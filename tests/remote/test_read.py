@@ -326,8 +326,8 @@ def test_an_answer_that_is_no_reading_is_a_read_error(answer: bytes) -> None:
 def test_words_of_a_hostile_host_lose_what_a_terminal_would_obey() -> None:
     answer = (
         b"F hostname\tweb1\x1b[2J\x07\nF kernel\t" + b"6" * 10_000 + b"\nF uid\t\xc2\xb2\nF cpus\t9-1,0-3\n"
-        b"F memory\tMemTotal: 99999999999999999999 kB\nF uptime\tnan\nI eth\x07\nI lo\nF loader\tnonsense\n"
-        b"V net/a\t1\x1b[31m\x00 2\nV \x1b\t1\nfiles\ncontents\n"
+        b"F memory\tMemTotal: 99999999999999999999 kB\nF uptime\tnan\nI lo\nF loader\tnonsense\n"
+        b"V net/a\t1\x1b[31m\x00 2\nfiles\ncontents\n"
     )
     reading = parse_reading(answer)
     assert reading.facts.hostname == "web1"
@@ -370,3 +370,18 @@ def _slow_cksum(data: bytes) -> int:
 
 def test_the_checksum_of_nothing_is_the_known_one() -> None:
     assert cksum(b"") == 4294967295
+
+
+def test_an_interface_with_a_name_of_other_letters_is_read_like_any(host: Box, shell: Shell) -> None:
+    host.sh("ip link add dé type dummy 2>/dev/null || ip link add dé type veth peer name dé2")
+    host.set("net/ipv4/conf/dé/rp_filter", "2")
+    reading = read(host, shell, "net.ipv4.conf.*.rp_filter")
+    assert reading.text(Key("net.ipv4.conf.dé.rp_filter")) == "2"
+    assert "dé" in reading.facts.interfaces
+
+
+def test_a_name_that_nobody_can_see_is_an_error_and_not_left_out(host: Box, shell: Shell) -> None:
+    host.sh("ip link add \"$(printf 'a\\033[2J')\" type veth peer name plain0")
+    with pytest.raises(ReadError, match="no plain text") as caught:
+        read(host, shell, "net.ipv4.conf.*.rp_filter")
+    assert "\x1b" not in str(caught.value)

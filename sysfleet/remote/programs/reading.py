@@ -28,9 +28,12 @@ _TAIL = 100_000  # of what is no reading, where the reason is looked for
 _MOST_NAMED = 1000  # of a fact that comes many times
 
 _SWAPPED = str.maketrans("./", "/.")
-_VALUE = re.compile(r"^([VUAE]) ([!-~]+)(?:\t(.*))?$", re.MULTILINE)
+# A name below /proc/sys: text that a person can see. Any other would be told apart from no other.
+NAME = r"[^\x00-\x20\x7f-\xa0\ufffd]+"
+_VALUE = re.compile(rf"^([VUAE]) ({NAME})(?:\t(.*))?$", re.MULTILINE)
+_ODD_NAME = re.compile(r"^[IVUE] ([^\t\n]*[\x00-\x08\x0b-\x20\x7f-\xa0\ufffd][^\t\n]*)", re.MULTILINE)
 _FACT = re.compile(r"^F ([A-Za-z_.]+)\t(.*)$", re.MULTILINE)
-_INTERFACE = re.compile(r"^I ([!-~]{1,64})$", re.MULTILINE)
+_INTERFACE = re.compile(rf"^I ({NAME})$", re.MULTILINE)
 _STATES = {
     "U": Running(RunningState.UNREADABLE),
     "A": Running(RunningState.ABSENT),
@@ -85,6 +88,10 @@ def lines_of(output: bytes) -> str:
 
 def parse_values(text: str) -> dict[Key, Running]:
     """The values among a program's lines; what is no line of a value is left out."""
+    odd = _ODD_NAME.search(text)
+    if odd is not None:
+        hint = "give the interface a name that can be typed"
+        raise ReadError(f"a name below /proc/sys is no plain text: {clean(odd[1])}", phase="read", hint=hint)
     values: dict[Key, Running] = {}
     for found in _bounded("values", _VALUE, text):
         state, path, value = found.groups("")
