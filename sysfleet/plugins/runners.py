@@ -130,8 +130,7 @@ class _Crew:
                 self._done[host.name] = result
                 self._end(host.name)
                 host = self._next()
-                self._changed.notify_all()
-            self.hire()  # one end may be the beginning of many
+                self._changed.notify_all()  # one end may be the beginning of many: the waiting thread hires
 
     def _end(self, name: str) -> None:
         del self._begun[name]
