@@ -17,6 +17,7 @@ from paramiko.transport import Transport
 from sysfleet.errors import ConnectTimeout, LoginRejected
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.keys import Identities, Identity
+from sysfleet.remote.login_prompts import asks_for_change, asks_for_password
 from sysfleet.remote.password import Password, PasswordOnTrial, PasswordRefused
 
 _HINT = "check the user and the key: ssh -v with the same ones tells more"
@@ -77,13 +78,13 @@ def _by_password(attempts: _Attempts, user: str, password: Password, who: str, u
         return False
     if secret is None:
         return False
-    settle = password.undecided
+    settle: Callable[[str], None] = password.undecided
     try:
         took = attempts.may("password") and attempts.password(user, secret)
         # A host that still takes passwords has judged this one, and would count it twice.
         if not took and not attempts.may("password") and attempts.may("keyboard-interactive"):
             took = attempts.interactive(user, secret)
-        settle = password.worked if took else password.refused
+        settle = password.worked if took else attempts.verdict(password)
         return took
     except LoginRejected:
         settle = password.refused  # it hung up: that was one attempt too many
@@ -103,13 +104,39 @@ class _Again(AuthHandler):
         self._parse_service_accept(accepted)  # type: ignore[attr-defined]
 
 
+class _NotAnswered(Exception):
+    """Ends the connection out of the library's thread: no answer at all is the only one that counts as none."""
+
+
+class _Asked:
+    """One conversation of prompts: whether the password was given in it, and which prompt got no answer."""
+
+    def __init__(self, secret: str = "") -> None:
+        self._secret = secret
+        self.given = False
+        self.refused: str | None = None
+
+    def answer(self, _title: str, _words: str, prompts: Sequence[tuple[str, bool]]) -> list[str]:
+        """The answers to some prompts, of which at most the first of all may ask for the password."""
+        answers: list[str] = []
+        for prompt, shown in prompts:
+            if shown or self.given or answers or not asks_for_password(prompt):
+                self.refused = prompt
+                raise _NotAnswered
+            answers.append(self._secret)
+        self.given = self.given or bool(answers)
+        return answers
+
+
 class _Attempts:
     def __init__(self, transport: Transport, until: float) -> None:
         self._transport = transport
         self._until = until
         self._allowed: set[str] | None = None
+        self._begun = False
         self._offered: list[str] = []
         self._left_out: list[str] = []
+        self._asked = _Asked()
 
     def left_out(self, what: str) -> None:
         """Note what was there and not offered."""
@@ -132,19 +159,30 @@ class _Attempts:
         return self._one("password", "a password", lambda handler, event: handler.auth_password(user, secret, event))
 
     def interactive(self, user: str, secret: str) -> bool:
-        """Answer every hidden prompt with the password."""
-
-        def answer(_title: str, _words: str, prompts: Sequence[tuple[str, bool]]) -> list[str]:
-            return [secret if not shown else "" for _, shown in prompts]
-
-        return self._one(
+        """Answer the one prompt that asks for the password; any other ends the login, told as not answered."""
+        asked = self._asked = _Asked(secret)
+        took = self._one(
             "keyboard-interactive",
             "a password at the host's prompt",
-            lambda handler, event: handler.auth_interactive(user, answer, event, ""),
+            lambda handler, event: handler.auth_interactive(user, asked.answer, event, ""),
         )
+        if not asked.given and not took:
+            self._offered.pop()
+        if asked.refused is not None:
+            words = clean(asked.refused.replace(secret, "…"), limit=120)
+            self.left_out(f"an answer to the host's prompt {words!r}: it does not ask for the password")
+        return took
+
+    def verdict(self, password: Password) -> Callable[[str], None]:
+        """What a login that failed says of the password: nothing, where the host asked for something else."""
+        asked = self._asked
+        if asked.refused is not None and (not asked.given or asks_for_change(asked.refused)):
+            return password.undecided
+        return password.refused
 
     def _one(self, method: str, name: str, attempt: Callable[[AuthHandler, threading.Event], object]) -> bool:
-        handler = _Again(self._transport) if self._offered else AuthHandler(self._transport)
+        handler = _Again(self._transport) if self._begun else AuthHandler(self._transport)
+        self._begun = True
         self._offered.append(name)
         self._transport.auth_handler = handler
         answered = threading.Event()
@@ -155,7 +193,7 @@ class _Attempts:
         """What was offered, for people."""
         left = "".join(f"; not offered: {what}" for what in self._left_out)
         if not self._offered:
-            return "there is neither key nor password to offer" + left
+            return "nothing was offered" + left if left else "there is neither key nor password to offer"
         return "the host refused " + ", ".join(self._offered) + left
 
     def allowed_text(self) -> str | None:
@@ -173,7 +211,9 @@ class _Attempts:
             self._allowed = set(error.allowed_types) - ({method} if partial and method == "publickey" else set())
             if partial:
                 self._offered[-1] += " (which it takes, and wants more)"
-        elif not self._transport.is_active():
+            elif method == "password" and not self.may(method):
+                self._offered.pop()  # it takes none in this way, and has judged nothing
+        elif not self._transport.is_active() and not isinstance(error, _NotAnswered):
             raise self._lost(error)
         return False
 

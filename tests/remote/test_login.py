@@ -30,8 +30,9 @@ Kind = Literal["password", "prompt", "either"]
 class _Gate(asyncssh.SSHServer):
     """Lets `me` in with one password, asked for in one of two ways or in either; notes what it is given."""
 
-    def __init__(self, kind: Kind, given: list[str], *, hangs_up: bool) -> None:
+    def __init__(self, kind: Kind, given: list[str], *, hangs_up: bool, prompts: Sequence[Sequence[str]]) -> None:
         self._kind = kind
+        self._prompts = list(prompts)
         self._given = given
         self._hangs_up = hangs_up
 
@@ -66,22 +67,33 @@ class _Gate(asyncssh.SSHServer):
     def get_kbdint_challenge(
         self, username: str, lang: str, submethods: str
     ) -> tuple[str, str, str, list[tuple[str, bool]]]:
-        return "", "", "en", [("Password: ", False)]
+        return self._challenge()
+
+    def _challenge(self) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        return "", "", "en", [(prompt, False) for prompt in self._prompts.pop(0)]
 
     @override
-    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+    def validate_kbdint_response(
+        self, username: str, responses: Sequence[str]
+    ) -> bool | tuple[str, str, str, list[tuple[str, bool]]]:
         self._given += responses
-        return list(responses) == ["open sesame"]
+        return self._challenge() if self._prompts else list(responses) == ["open sesame"]
 
 
 @contextmanager
-def gate(kind: Kind, given: list[str] | None = None, *, hangs_up: bool = False) -> Iterator[tuple[Target, KnownHosts]]:
+def gate(
+    kind: Kind,
+    given: list[str] | None = None,
+    *,
+    hangs_up: bool = False,
+    prompts: Sequence[Sequence[str]] = (("Password: ",),),
+) -> Iterator[tuple[Target, KnownHosts]]:
     key = asyncssh.generate_private_key("ssh-ed25519")
     ready: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = []
     listening = threading.Event()
 
     def make() -> _Gate:
-        return _Gate(kind, [] if given is None else given, hangs_up=hangs_up)
+        return _Gate(kind, [] if given is None else given, hangs_up=hangs_up, prompts=prompts)
 
     async def serve() -> None:
         done = asyncio.Event()
@@ -105,6 +117,10 @@ def gate(kind: Kind, given: list[str] | None = None, *, hangs_up: bool = False) 
         thread.join()
 
 
+def rejected() -> pytest.RaisesExc[LoginRejected]:
+    return pytest.raises(LoginRejected)
+
+
 def log_in(target: Target, known: KnownHosts, password: str) -> ParamikoSession:
     return connect(target, Access(known, password=lambda _: Password(lambda: password)), deadline=time.monotonic() + 30)
 
@@ -117,7 +133,7 @@ def test_a_password_logs_in_however_it_is_asked_for(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", ["password", "prompt"])
 def test_a_wrong_password_is_refused_without_being_shown(kind: Kind) -> None:
-    with gate(kind) as (target, known), pytest.raises(LoginRejected) as caught:
+    with gate(kind) as (target, known), rejected() as caught:
         log_in(target, known, "close sesame")
     assert "sesame" not in f"{caught.value} {caught.value.evidence} {caught.value.hint}"
 
@@ -142,3 +158,85 @@ def test_a_host_that_hangs_up_on_a_password_has_refused_it() -> None:
         connect(target, Access(known, password=lambda _: password), deadline=time.monotonic() + 30)
     with pytest.raises(PasswordRefused):
         password.ask("another", until=time.monotonic() + 30)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Password:",
+        "me@new.code.example's password: ",
+        "PASSWORD for me: ",
+        "LDAP Password: ",
+        "Passwort: ",
+        "Mot de passe : ",
+    ],
+)
+def test_the_password_answers_the_prompt_that_asks_for_it(prompt: str) -> None:
+    given: list[str] = []
+    with gate("prompt", given, prompts=[[prompt]]) as (target, known):
+        log_in(target, known, "open sesame").close()
+    assert given == ["open sesame"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Verification code: ",
+        "New password: ",
+        "Retype new password: ",
+        "(current) UNIX password: ",
+        "One-time password (OATH) for `me': ",
+        "Password & verification code: ",
+        "Token password: ",
+        "OTP password:",
+        "Enter PASSCODE: ",
+        "Answer: ",
+        "",
+    ],
+)
+def test_a_prompt_that_asks_for_anything_else_gets_no_answer_and_is_named(prompt: str) -> None:
+    given: list[str] = []
+    password = Password(lambda: "open sesame")
+    with gate("prompt", given, prompts=[[prompt + "\x1b[2J"]]) as (target, known), rejected() as caught:
+        connect(target, Access(known, password=lambda _: password), deadline=time.monotonic() + 30)
+    assert given == []
+    assert (
+        f"nothing was offered; not offered: an answer to the host's prompt {prompt.strip()!r}" in caught.value.message
+    )
+    assert password.ask("another", until=time.monotonic() + 30) == "open sesame"
+
+
+@pytest.mark.parametrize("prompts", [[["Password: ", "Password: "]], [["Password: "], ["Password: "]]])
+def test_of_several_prompts_for_a_password_one_at_most_is_answered(prompts: list[list[str]]) -> None:
+    given: list[str] = []
+    with gate("prompt", given, prompts=prompts) as (target, known), pytest.raises(LoginRejected, match="not offered"):
+        log_in(target, known, "open sesame")
+    assert given in ([], ["open sesame"])
+
+
+@pytest.mark.parametrize(
+    ("second", "refused"), [("Verification code: ", True), ("New password: ", False), ("You said open sesame?", True)]
+)
+def test_a_password_after_which_more_is_asked_for_is_not_tried_everywhere(second: str, *, refused: bool) -> None:
+    given: list[str] = []
+    password = Password(lambda: "open sesame")
+    with gate("prompt", given, prompts=[["Password: "], [second]]) as (target, known), rejected() as caught:
+        connect(target, Access(known, password=lambda _: password), deadline=time.monotonic() + 30)
+    assert given == ["open sesame"]
+    assert "the host refused a password at the host's prompt; not offered: an answer" in caught.value.message
+    assert "sesame" not in caught.value.message
+    if refused:
+        with pytest.raises(PasswordRefused):
+            password.ask("another", until=time.monotonic() + 30)
+    else:
+        assert password.ask("another", until=time.monotonic() + 30) == "open sesame"
+
+
+def test_a_password_that_another_host_refused_is_not_called_missing() -> None:
+    password = Password(lambda: "wrong")
+    password.ask("h2", until=time.monotonic() + 30)
+    password.refused("h2")
+    with gate("password") as (target, known), rejected() as caught:
+        connect(target, Access(known, password=lambda _: password), deadline=time.monotonic() + 30)
+    assert "nothing was offered; not offered: a password that h2 has refused" in caught.value.message
+    assert "neither" not in caught.value.message
