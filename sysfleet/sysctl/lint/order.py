@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sysfleet.sysctl import effects
 from sysfleet.sysctl.document import Exclusion
 from sysfleet.sysctl.key import Key, compiled, interface_of, is_glob, matches, with_interface
-from sysfleet.sysctl.knowledge import lookup, moves_key
+from sysfleet.sysctl.knowledge import lookup, moves, moves_key
 from sysfleet.sysctl.lint.finding import Finding, Placed, at_key, at_value
 from sysfleet.sysctl.order import LIMITS
 from sysfleet.sysctl.value import as_int, same
@@ -51,6 +51,8 @@ def _aliases(key: Key) -> tuple[Key, ...]:
 def undone(settings: Sequence[Placed]) -> Iterator[Finding]:
     """Settings that a later line moves away from what they say, on a host where that line changes anything."""
     for at, mover in enumerate(settings):
+        if is_glob(mover.key) or not moves(mover.key):
+            continue
         for earlier in settings[:at]:
             left = _left_by(mover, earlier)
             if left is None or any(_settles(later, earlier) for later in settings[at + 1 :]):
@@ -67,7 +69,7 @@ def undone(settings: Sequence[Placed]) -> Iterator[Finding]:
 def _left_by(mover: Placed, victim: Placed) -> str | None:
     """What the later write leaves of an earlier setting, where that is another value."""
     key = victim.key
-    if is_glob(mover.key) or key == mover.key or key in _aliases(mover.key) or mover.key in _aliases(key):
+    if key == mover.key or key in _aliases(mover.key) or mover.key in _aliases(key):
         return None
     target = with_interface(key, "eth0") if is_glob(key) and matches(key, with_interface(key, "eth0")) else key
     if is_glob(target) or not moves_key(mover.key, target):
