@@ -79,8 +79,7 @@ OTHERS = {
 
 
 def test_every_value_predicted_for_the_next_boot_is_there_after_it(machine: Machine, tmp_path: Path) -> None:
-    for path, lines in OTHERS.items():
-        machine.write(path, "\n".join([*lines, ""]))
+    machine.write({path: "\n".join([*lines, ""]) for path, lines in OTHERS.items()})
     machine.run("modprobe", "br_netfilter")
     fleet = fleet_of(machine, tmp_path / "project")
 

@@ -12,8 +12,8 @@ import shlex
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -46,33 +46,47 @@ class Machine:
         self.folder = folder
         self.port = _free_port()
         self.boot_id = ""
-        self._events: list[dict[str, Any]] = []
-        self._stack = ExitStack()
-        try:
-            self._start(saved)
-            if saved is None:
-                self.wait_for_boot()
-            else:
-                self.command("migrate-incoming", uri=f"exec:cat {shlex.quote(str(saved / 'state'))}")
-                self._migrated()
-                self.command("cont")
-                self.boot_id = self.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
-        except BaseException:
-            self._stack.close()
-            raise
-
-    def _start(self, saved: Path | None) -> None:
-        folder, image = self.folder, self.image
-        below = ("raw", image.disk) if saved is None else ("qcow2", saved / "disk.qcow2")
-        overlay = folder / "disk.qcow2"
-        create = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", below[0], "-b", str(below[1]), str(overlay))
-        subprocess.run(create, check=True, stdin=subprocess.DEVNULL)
         self.known_hosts = folder / "known_hosts"
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {image.host_key}\n")
+        self._disk = folder / "disk.qcow2"
+        self._events: list[dict[str, Any]] = []
+        self._stack = ExitStack()
+        below = ("raw", image.disk) if saved is None else ("qcow2", saved / "disk.qcow2")
+        create = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", below[0], "-b", str(below[1]), str(self._disk))
+        subprocess.run(create, check=True, stdin=subprocess.DEVNULL)
+        if saved is None:
+            self.start()
+        else:
+            self._go_on_from(saved / "state")
+
+    def start(self) -> None:
+        """Switch it on, with the disk as it is, and wait until it has booted."""
+        with self._or_ended():
+            self._launch()
+            self._wait_for_boot()
+
+    def _go_on_from(self, state: Path) -> None:
+        with self._or_ended():
+            self._launch("-incoming", "defer")
+            self.command("migrate-incoming", uri=f"exec:cat {shlex.quote(str(state))}")
+            self._migrated()
+            self.command("cont")
+            self.boot_id = self.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+
+    @contextmanager
+    def _or_ended(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.kill()
+            raise
+
+    def _launch(self, *options: str) -> None:
+        folder, image = self.folder, self.image
         # A path of a socket has to be short, and pytest's folders are not.
         short = Path(self._stack.enter_context(TemporaryDirectory(prefix="vm")))
         listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
-        listener.settimeout(_BOOT_S)
+        listener.settimeout(_RUN_S)
         listener.bind(str(short / "ready"))
         listener.listen(1)
         argv = [
@@ -80,18 +94,18 @@ class Machine:
             *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *_HARDWARE),
             *("-kernel", str(image.folder / "vmlinuz"), "-initrd", str(image.folder / "initrd")),
             *("-append", " ".join([_KERNEL_LINE, *(f"{key}={value}" for key, value in COMMAND_LINE.items())])),
-            *("-drive", f"file={overlay},format=qcow2,if=none,id=disk"),
+            *("-drive", f"file={self._disk},format=qcow2,if=none,id=disk"),
             *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
             *("-device", "virtio-net-pci,netdev=net,addr=2,romfile="),
             *("-device", "virtio-blk-pci,drive=disk,addr=3"),
             *("-chardev", f"file,id=console,path={folder / 'console'}", "-serial", "chardev:console"),
             *("-chardev", f"socket,id=ready,path={short / 'ready'}", "-serial", "chardev:ready"),
-            *("-qmp", "stdio"),
-            *(() if saved is None else ("-incoming", "defer")),
+            # After a reboot a new process emulates faster than this one, which goes on with what it has translated.
+            *("-qmp", "stdio", "-no-reboot", *options),
         ]
         with (folder / "errors").open("wb") as errors:
             self._qemu = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
-        self._stack.callback(self.kill)
+        self._stack.callback(self._end)
         connection = self._stack.enter_context(listener.accept()[0])
         connection.settimeout(_BOOT_S)
         self._ready = self._stack.enter_context(connection.makefile("r"))
@@ -105,7 +119,7 @@ class Machine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self.kill()
 
     @property
     def ssh(self) -> list[str]:
@@ -133,10 +147,13 @@ class Machine:
         assert done.returncode == 0 or not check, f"{shlex.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def write(self, path: str, text: str) -> None:
-        """Write a file on it, with its folder."""
-        quoted = shlex.quote(path)
-        self.run("sh", "-c", f'mkdir -p "$(dirname {quoted})" && cat > {quoted}', stdin=text)
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files on it, with their folders, in one login."""
+        lines = ["set -e"]
+        for path, text in files.items():
+            lines.append(f"mkdir -p {shlex.quote(str(Path(path).parent))}")
+            lines.append(f"printf %s {shlex.quote(text)} >{shlex.quote(path)}")
+        self.run("sh", stdin="\n".join(lines))
 
     def values(self) -> Mapping[str, str]:
         """Every key that root can read, as the kernel shows it, a tuple's numbers joined by one space."""
@@ -151,14 +168,11 @@ class Machine:
     def reboot(self) -> None:
         """Boot it in good order, and wait until that is done."""
         self.run("systemctl", "reboot", check=False)
-        self.wait_for_boot()
+        self._qemu.wait(_BOOT_S)
+        self.kill()
+        self.start()
 
-    def reset(self) -> None:
-        """Press its reset button: what was not yet on the disk is lost. Waits for the boot."""
-        self.command("system_reset")
-        self.wait_for_boot()
-
-    def wait_for_boot(self) -> None:
+    def _wait_for_boot(self) -> None:
         """Wait for the sign that a boot has come to its end; that boot has another id than the one before."""
         try:
             boot_id = self._ready.readline().strip()
@@ -176,13 +190,16 @@ class Machine:
         self._migrated()
 
     def kill(self) -> None:
-        """End QEMU at once, as a power cut would; the disk stays."""
-        if self._qemu.poll() is None:
-            self._qemu.kill()
+        """End QEMU at once, as a power cut would; the disk stays, and `start` goes on with it."""
+        self._stack.close()
+
+    def _end(self) -> None:
+        self._qemu.kill()
         self._qemu.wait()
         for stream in (self._qemu.stdin, self._qemu.stdout):
             if stream is not None:
                 stream.close()
+        self._events.clear()
 
     def command(self, name: str, **arguments: object) -> Any:
         """Ask QEMU itself for something (QMP), and give back its answer."""
