@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -67,6 +68,7 @@ class Steps(msgspec.Struct, frozen=True):
     otherwise: Steps | None = None
 
 
+@lru_cache(maxsize=1 << 15)
 def step_of(line: Assignment, path: str) -> Step:
     """The write that an assignment asks for, whether or not its key exists."""
     pattern = line.pattern
