@@ -76,7 +76,7 @@ class Keyring:
     def identities(
         self, files: tuple[Path, ...], agent_socket: str | None, *, only: bool = False, required: bool = False
     ) -> Identities:
-        """The keys of these files, then an agent's; with `only`, of the agent's just those that the files name.
+        """The keys that these files name, then the other ones of an agent, which `only` leaves out.
 
         A file that is missing or is no key is a SetupError where it is `required`, else it is left out, as is one
         that stays locked: its public half may be in the agent.
@@ -100,7 +100,8 @@ class Keyring:
         left_out: list[str] = []
         held = self._held(agent_socket, left_out, required=required)
         named = {file.public for file in read if file.public} | {file.key.asbytes() for file in read if file.key}
-        found = [one for file in read for one in self._of_file(file, read)]
+        # Also those that only the agent can sign with: hosts hang up before they have seen all that an agent holds.
+        found = [one for file in read for one in self._of_file(file, read) or _named(file, held)]
         have = {one.key.asbytes() for one in found}
         found += [one for one in held if one.key.asbytes() not in have and (not only or one.key.asbytes() in named)]
         have |= {one.key.asbytes() for one in found}
@@ -143,3 +144,8 @@ class Keyring:
                 return []
             self._agent_keys[agent_socket] = found
         return found
+
+
+def _named(file: KeyFile, held: list[Identity]) -> list[Identity]:
+    """The agent's key of which a file has the public half alone, or stays locked."""
+    return [one for one in held if one.key.asbytes() == file.public]

@@ -30,15 +30,13 @@ def agent(folder: Path, *keys: Path) -> Iterator[str]:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        for key in keys:
-            subprocess.run(
-                [needs("ssh-add"), "-q", str(key)],
-                check=True,
-                env={**os.environ, "SSH_AUTH_SOCK": str(path)},
-                capture_output=True,
-            )
-        yield str(path)
-        process.terminate()
+        environ = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+        try:
+            for key in keys:
+                subprocess.run([needs("ssh-add"), "-q", str(key)], check=True, env=environ, capture_output=True)
+            yield str(path)
+        finally:
+            process.terminate()
 
 
 def certify(authority: Path, key: Path, name: str) -> None:
@@ -222,3 +220,26 @@ def test_the_key_that_one_host_took_is_offered_first_to_the_next(tmp_path: Path)
 def test_an_agent_that_is_not_there_is_a_setup_error(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot reach the ssh-agent"):
         Identities.load(agent_socket=str(tmp_path / "nobody"))
+
+
+def test_a_key_that_a_file_names_is_offered_before_the_others_of_a_full_agent(tmp_path: Path) -> None:
+    keys = [make_key(tmp_path / f"key{number}") for number in range(7)]
+    locked, half = keys[5:]
+    with way_in(tmp_path / "sshd") as way, agent(tmp_path, *keys) as path:
+        subprocess.run([needs("ssh-keygen"), "-q", "-p", "-N", "secret", "-f", str(locked)], check=True)
+        for named in (locked, half.with_name(half.name + ".pub")):
+            identities = Keyring().identities((named,), path)
+            assert identities.keys[0].key.asbytes() == _blob(tmp_path / f"{named.stem}.pub")
+            assert len(identities.keys) == 7
+            way.server.authorized.write_text("")
+            way.server.authorize(named.with_suffix(""))
+            connect(way.target, replace(way.access, identities=identities), deadline=soon()).close()
+            identities.close()
+
+
+def test_no_more_keys_are_offered_than_hosts_take_and_the_others_are_named(tmp_path: Path) -> None:
+    keys = [make_key(tmp_path / f"key{number}") for number in range(7)]
+    with way_in(tmp_path / "sshd", "MaxAuthTries 6") as way, pytest.raises(LoginRejected) as caught:
+        connect(way.target, replace(way.access, identities=Identities.load(keys)), deadline=soon())
+    offered, others = (", ".join(map(str, some)) for some in (keys[:5], keys[5:]))
+    assert f"refused {offered}; not offered: {others}: hosts hang up after too many keys" in caught.value.message
