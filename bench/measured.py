@@ -64,7 +64,7 @@ def measure(kind: str, hosts: int, work: Callable[[], dict[str, int]]) -> Figure
 def opened(project: Path, workers: int) -> Fleet:
     """The lab's fleet, with so many workers."""
     settings = parse((project / DEFAULT_FILE).read_text(), DEFAULT_FILE)
-    settings = override(settings, [f"run.workers={workers}"])
+    settings = override(settings, [f"run.workers={workers}", "run.batch=100%"])
     return Fleet(project, settings, environ=dict(os.environ))
 
 
