@@ -99,7 +99,7 @@ class Run:
         )
         nornir = self._nornir(names, runner, job)
         nornir.run(task=run_host, job=job, on_failed=True)
-        self._shared.access.bastions.disconnect()  # a question may follow, and take its time
+        self._shared.access.disconnect()  # a question may follow, and take its time
         why = self._why_not_begun(rollout)
         unproven = set(rollout.unproven) if rollout is not None and not self.interrupted else set()
         for name in names:
@@ -200,7 +200,7 @@ class Run:
     def report(self, rows: Mapping[str, HostOutcome]) -> FleetReport:
         """The rows so far, in natural order."""
         ordered = sorted(rows.values(), key=lambda row: natural_key(row.host))
-        notes = [*self._notes, *self._shared.access.bastions.notes]
+        notes = [*self._notes, *self._shared.access.identities.notes, *self._shared.access.bastions.notes]
         return report(self.id, self._command.value, ordered, notes, interrupted=self.interrupted)
 
     def end(self, rows: Mapping[str, HostOutcome]) -> FleetReport:

@@ -9,43 +9,54 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from sysfleet.errors import ConnectionLost, ConnectTimeout, HostError, HostKeyRejected, LoginRejected
 from sysfleet.remote.target import Hop
 
-if TYPE_CHECKING:
-    from sysfleet.remote.bastion import Bastion
+
+class Held(Protocol):
+    """A connection to a bastion, of whatever kind."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether hosts can still be gone to through it."""
+
+    def close(self) -> None:
+        """End it, from any thread."""
+
+
+_Bastion = TypeVar("_Bastion", bound=Held)
 
 # A bastion that failed is tried once more, by a host that comes later; then the run does without it.
 _TRIES = 2
 
 
 @dataclass(eq=False, slots=True)
-class _Attempt:
+class _Attempt(Generic[_Bastion]):
     """One login to a bastion, which others wait for."""
 
     done: threading.Event = field(default_factory=threading.Event)
-    bastion: Bastion | None = None
+    bastion: _Bastion | None = None
     error: HostError | None = None
 
 
 @dataclass(eq=False, slots=True)
-class _Place:
+class _Place(Generic[_Bastion]):
     """What is known of one bastion."""
 
-    bastion: Bastion | None = None
-    attempt: _Attempt | None = None
+    bastion: _Bastion | None = None
+    attempt: _Attempt[_Bastion] | None = None
     failures: int = 0
     final: HostError | None = None
 
 
-class Bastions:
+class Bastions(Generic[_Bastion]):
     """A pool of connections by the way to them. Thread-safe; `close` ends them all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._places: dict[tuple[object, ...], _Place] = {}
+        self._places: dict[tuple[object, ...], _Place[_Bastion]] = {}
         self._closed = threading.Event()
         self._notes: list[str] = []
 
@@ -66,7 +77,7 @@ class Bastions:
         if self._closed.wait(max(0.0, seconds)):
             raise ConnectionLost("the run has ended", phase="connect")
 
-    def get(self, chain: tuple[Hop, ...], connect: Callable[[], Bastion], *, until: float) -> Bastion:
+    def get(self, chain: tuple[Hop, ...], connect: Callable[[], _Bastion], *, until: float) -> _Bastion:
         """The connection to the last hop of a chain; `connect` makes it where there is none.
 
         Of many who ask at once, one connects and the others wait for it by `until` (time.monotonic); a failure is
@@ -92,7 +103,7 @@ class Bastions:
             raise named(attempt.error or ConnectionLost("not connected to", phase="connect"), hop)
         return attempt.bastion
 
-    def _connect(self, place: _Place, attempt: _Attempt, connect: Callable[[], Bastion]) -> None:
+    def _connect(self, place: _Place[_Bastion], attempt: _Attempt[_Bastion], connect: Callable[[], _Bastion]) -> None:
         try:
             attempt.bastion = connect()
         except HostError as error:

@@ -37,6 +37,8 @@ class Child:
         self.stderr = bytearray()
         self._log = bytearray()
         self._log_end = bytearray()
+        self.heard: Callable[[bytes], None] | None = None
+        """Whoever is to be given all of the log, as it comes."""
         self._unsent = memoryview(b"")
         self._last = False
         self._ending = threading.Lock()
@@ -136,6 +138,8 @@ class Child:
             kept += data
 
     def _keep_log(self, data: bytes) -> None:
+        if self.heard is not None:
+            self.heard(data)
         room = _LOG_HEAD_BYTES - len(self._log)
         self._log += data[:room]
         self._log_end += data[room:]

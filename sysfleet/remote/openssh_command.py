@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sysfleet.errors import UsageError
-from sysfleet.remote.target import Hop, Target
+from sysfleet.remote.target import Hop
 
 LOGIN = b"sysfleet-login\n"
 """What the login shell's command prints as soon as it runs: host and login are proven."""
@@ -37,7 +38,7 @@ _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 # Neither ssh's parser nor its expansion makes anything of these, inside double quotes.
 _UNQUOTABLE = re.compile(r'["\\\x00-\x1f\x7f]|\$\{')
-# ssh hands a bastion's name to a shell.
+# ssh hands the name of a host behind a bastion to a shell.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:%@+][A-Za-z0-9_.:%@+-]*", re.ASCII)
 
 
@@ -88,17 +89,19 @@ def configuration(options: Options, *, connect_timeout_s: float) -> str:
 
 def login(
     options: Options,
-    target: Target,
+    target: Hop,
     *,
     configuration: Path,
     log: Path,
     socket: Path | None,
-    command: str,
+    command: str | None,
+    through: Path | None = None,
     in_terminal: bool = False,
 ) -> list[str]:
     """The command line that logs in and runs `command`, over a TCP connection of its own.
 
-    With `socket`, others may share that connection for as long as the command runs.
+    With `socket`, others may share that connection for as long as the command runs; without a command, for as long
+    as the process does. `through` is the socket of a bastion's connection.
     """
     if socket is None:
         shared = ["-o", "ControlPath=none", "-o", "ControlMaster=no"]  # before all else, or another's is taken
@@ -108,32 +111,44 @@ def login(
         *(["-p", str(target.port)] if target.port_said else []),
         *(["-l", target.user] if target.user_said else []),
     ]
-    jumps = ["-J", ",".join(_jump(hop) for hop in target.jumps)] if target.jumps else []
     return [
         *(options.program, *shared, "-F", str(configuration), "-E", str(log), *_common(in_terminal=in_terminal)),
         *("-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none"),
-        *(*place, *jumps, "--", target.address, command),
+        *(*place, *_before(options, target, through)),
+        *(["-N", "--", target.address] if command is None else ["--", target.address, command]),
     ]
 
 
 def over(options: Options, *, log: Path, socket: Path, command: str, in_terminal: bool = False) -> list[str]:
     """The command line that runs `command` over the connection behind `socket`, and never over one of its own."""
-    shared = ["-o", f"ControlPath={_escaped(str(socket))}", "-o", "ControlMaster=no", "-o", "ProxyCommand=false"]
     common = _common(in_terminal=in_terminal)
-    return [options.program, *shared, "-F", "none", "-E", str(log), *common, "--", "shared", command]
+    return [options.program, *_shared(socket), "-F", "none", "-E", str(log), *common, "--", "shared", command]
 
 
 def _common(*, in_terminal: bool) -> list[str]:
     return ["-tt" if in_terminal else "-T", "-o", "LogLevel=DEBUG2", "-o", "EscapeChar=none"]
 
 
-def _jump(hop: Hop) -> str:
-    user = f"{hop.user}@" if hop.user_said else ""
-    host = f"[{hop.address}]" if ":" in hop.address else hop.address
-    for name in (hop.address, hop.user):
-        if not _PLAIN_NAME.fullmatch(name):
-            raise UsageError(f"{name!r} cannot be the name of a bastion or its user")
-    return f"{user}{host}" + (f":{hop.port}" if hop.port_said else "")
+def while_read(words: Sequence[str]) -> list[str]:
+    """The command line of a process that ends with whoever holds its input, even if that one is killed."""
+    watch = 'exec 3<&0; "$@" </dev/null 3<&- & exec >/dev/null 2>&1; read -r line <&3; kill "$!"; wait'
+    return ["sh", "-c", watch, "sh", *words]
+
+
+def _before(options: Options, target: Hop, through: Path | None) -> list[str]:
+    """How the connection is made, where that is not for the person's own configuration to say."""
+    if through is None:
+        return ["-o", "ProxyJump=none"] if target.direct else []
+    if not _PLAIN_NAME.fullmatch(target.address):
+        raise UsageError(f"{target.address!r} cannot be the name of a host behind a bastion")
+    words = [options.program, "-F", "none", *_shared(through), "-o", "LogLevel=ERROR", "-W"]
+    command = " ".join(shlex.quote(_escaped(word)) for word in words)
+    return ["-o", f"ProxyCommand={command} '[%h]:%p' shared", "-o", "ProxyUseFdpass=no"]
+
+
+def _shared(socket: Path) -> list[str]:
+    """Over the connection behind a socket; where it is gone, the way to another one is a program that fails."""
+    return ["-o", f"ControlPath={_escaped(str(socket))}", "-o", "ControlMaster=no", "-o", "ProxyCommand=false"]
 
 
 def _paths(paths: Iterable[Path]) -> str:

@@ -11,10 +11,11 @@ from sysfleet.errors import CommandFailed, ConnectError
 from sysfleet.remote.access import Access
 from sysfleet.remote.child import Child
 from sysfleet.remote.openssh_client import Client, Files
-from sysfleet.remote.openssh_command import WAITING, configuration, login
+from sysfleet.remote.openssh_command import WAITING, configuration, login, while_read
 from sysfleet.remote.openssh_log import Said
+from sysfleet.remote.openssh_passage import Passage
 from sysfleet.remote.openssh_words import reason
-from sysfleet.remote.target import Target
+from sysfleet.remote.target import Hop
 
 # Banners, and a profile that talks, are shorter.
 _NOISE_BYTES = 1 << 20
@@ -23,18 +24,48 @@ _LAST_WORDS_S = 1.0
 
 def log_in(
     client: Client,
-    target: Target,
+    target: Hop,
     access: Access,
     *,
     until: float,
     shared: bool = False,
+    through: Passage | None = None,
     in_terminal: str | None = None,
 ) -> tuple[Child, Files]:
     """A process that is in, with a shell on the host for a command; a HostError where the host let nobody in.
 
     `shared`: others may come in by the same connection, through the socket among the files. `in_terminal`: a command
-    that is run at once instead, in a terminal.
+    that is run at once instead, in a terminal. `through` is the bastion before the host.
     """
+    return _logged_in(
+        client,
+        target,
+        access,
+        until=until,
+        shared=shared,
+        through=through,
+        command=WAITING if in_terminal is None else in_terminal,
+        in_terminal=in_terminal is not None,
+    )
+
+
+def hold(client: Client, bastion: Hop, access: Access, *, until: float, through: Passage | None) -> Passage:
+    """A connection to a bastion, logged in, that asks for nothing there; a HostError where it let nobody in."""
+    child, files = _logged_in(client, bastion, access, until=until, shared=True, through=through, command=None)
+    return Passage(client, child, files)
+
+
+def _logged_in(
+    client: Client,
+    target: Hop,
+    access: Access,
+    *,
+    until: float,
+    shared: bool,
+    through: Passage | None,
+    command: str | None,
+    in_terminal: bool = False,
+) -> tuple[Child, Files]:
     began_at = time.monotonic()
     files = client.files()
     try:
@@ -46,15 +77,17 @@ def log_in(
             configuration=files.configuration,
             log=files.log,
             socket=files.socket if shared else None,
-            command=WAITING if in_terminal is None else in_terminal,
-            in_terminal=in_terminal is not None,
+            command=command,
+            through=None if through is None else through.socket,
+            in_terminal=in_terminal,
         )
-        child = client.start(words, files.log)
+        # Without a shell over there that waits for input, nothing else would end it with this process.
+        child = client.start(while_read(words) if command is None else words, files.log)
     except BaseException:
         files.remove()
         raise
     try:
-        _wait(child, client, target, until=until, began_at=began_at)
+        _wait(child, client, target, through, until=until, began_at=began_at)
     except BaseException:
         child.kill()
         client.end(child)
@@ -65,7 +98,7 @@ def log_in(
     return child, files
 
 
-def _wait(child: Child, client: Client, target: Target, *, until: float, began_at: float) -> None:
+def _wait(child: Child, client: Client, target: Hop, through: Passage | None, *, until: float, began_at: float) -> None:
     def is_in() -> bool:
         return child.silent or Said(child.log, "").in_session
 
@@ -81,7 +114,8 @@ def _wait(child: Child, client: Client, target: Target, *, until: float, began_a
         child.drain()
         child.stderr.clear()
         return
-    said = Said(child.log, child.stderr.decode("utf-8", "replace"))
+    refused = "" if through is None or not in_time else through.refusal(child.log) + "\n"
+    said = Said(child.log, refused + child.stderr.decode("utf-8", "replace"))
     if in_time and said.logged_in:
         return
     raise reason(

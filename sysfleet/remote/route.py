@@ -91,6 +91,7 @@ def _hop(asked: Asked, said: Said, rules: Rules) -> Hop:
         connect_timeout_s=said.connect_timeout_s,
         port_said=asked.port is not None,
         user_said=user is not None or rules.default_said,
+        direct=asked.jump is not None and asked.jump.lower() == "none",
     )
 
 

@@ -16,7 +16,7 @@ class Hop:
     HostKeyAlias), else for the address, then for the name. `identities` None: those of the run.
     `proxy_command` is a local command whose input and output are the connection. Where `port_said` or `user_said` is
     false, nobody has named the port or user: they are what is usual, and an ssh_config may say otherwise.
-    `known_hosts` and `connect_timeout_s` None: those of the run.
+    `known_hosts` and `connect_timeout_s` None: those of the run. `direct`: it is said that no bastion is before it.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Hop:
     connect_timeout_s: float | None = None
     port_said: bool = True
     user_said: bool = True
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

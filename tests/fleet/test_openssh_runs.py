@@ -102,6 +102,46 @@ def test_a_bastion_of_the_inventory_is_gone_through_with_the_same_strictness(mak
     assert port.strip() in row.error.message
 
 
+LIMITS = ("MaxSessions 10", "MaxStartups 10:30:60", "LogLevel VERBOSE")
+
+
+def logins_to(lab: Lab, host: str) -> int:
+    """How many connections a host's server has let in, by its log."""
+    return lab.hosts[host].log.read_text(errors="replace").count("Accepted publickey for ")
+
+
+@pytest.mark.timeout(300)
+def test_one_login_to_a_bastion_serves_every_host_behind_it(make_lab: LabFactory) -> None:
+    hosts = [HostSpec(f"web{number}", groups=("web",), behind="bastion1") for number in range(30)]
+    bastion = HostSpec("bastion1", groups=("bastion",), sshd=LIMITS)
+    lab = make_lab(bastion, *hosts, mode="namespaces", backend="openssh")
+    before = logins_to(lab, "bastion1")
+    with runtime() as folder:
+        folder.chmod(0o700)
+        report = fleet_of(lab, OPENSSH, "ssh.connect_timeout_s=60", XDG_RUNTIME_DIR=str(folder)).check("web*")
+        assert list(folder.iterdir()) == []
+        assert machine_processes(str(folder)) == []
+    assert {row.host: row.status for row in report.hosts} == {host.name: Status.DRIFTED for host in hosts}
+    assert logins_to(lab, "bastion1") == before + 1
+
+
+def test_hosts_behind_two_bastions_are_changed_and_confirmed_over_the_system_s_ssh(make_lab: LabFactory) -> None:
+    outer = HostSpec("bastion1", groups=("bastion",), sshd=LIMITS)
+    inner = HostSpec("bastion2", groups=("bastion",), sshd=LIMITS, behind="bastion1")
+    hosts = [HostSpec(f"web{number}", groups=("web",), behind="bastion2") for number in range(3)]
+    lab = make_lab(outer, inner, *hosts, mode="namespaces", backend="openssh")
+    before = [logins_to(lab, name) for name in ("bastion1", "bastion2")]
+    report = fleet_of(lab, OPENSSH).apply("web*")
+    assert {row.host: row.status for row in report.hosts} == {host.name: Status.CHANGED for host in hosts}
+    assert [logins_to(lab, name) for name in ("bastion1", "bastion2")] == [number + 1 for number in before]
+
+
+def test_none_in_the_inventory_stands_above_a_bastion_of_the_configuration(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",), data={"proxy_jump": "none"}))
+    (lab.folder / "no-config").write_text("Host *\n  ProxyJump nobody@127.0.0.1:1\n")
+    assert statuses(fleet_of(lab, OPENSSH).check()) == {Status.DRIFTED}
+
+
 def test_a_login_password_that_ssh_could_not_send_is_refused_before_contact(make_lab: LabFactory) -> None:
     lab = make_lab(HostSpec("web1"))
     with pytest.raises(UsageError, match="web1: connection openssh cannot log in with a password"):

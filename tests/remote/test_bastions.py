@@ -167,7 +167,7 @@ def test_a_failure_is_shared_and_the_third_is_not_tried() -> None:
         tries.append("tried")
         raise Unreachable("no way")
 
-    bastions = Bastions()
+    bastions: Bastions[Bastion] = Bastions()
     chain = (Hop(name="b1", address="b1"),)
     for _ in range(5):
         with pytest.raises(Unreachable, match="bastion b1: no way"):
@@ -176,7 +176,7 @@ def test_a_failure_is_shared_and_the_third_is_not_tried() -> None:
 
 
 def test_who_waits_for_a_bastion_waits_no_longer_than_its_own_time() -> None:
-    bastions = Bastions()
+    bastions: Bastions[Bastion] = Bastions()
     chain = (Hop(name="b1", address="b1"),)
     begun, release = threading.Event(), threading.Event()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from sysfleet.errors import (
     ConnectionLost,
     HostKeyRejected,
     LoginRejected,
+    Unreachable,
     UsageError,
 )
 from sysfleet.remote.access import Access
@@ -51,7 +54,7 @@ def short() -> Iterator[Path]:
 @contextmanager
 def opened(way: Way, ssh: Client, *, stays: bool = False) -> Iterator[OpensshSession]:
     access = Access(KnownHosts(), privilege="none")
-    with closing(connect(ssh, way.target, access, deadline=soon(), stays=stays)) as session:
+    with closing(access), closing(connect(ssh, way.target, access, deadline=soon(), stays=stays)) as session:
         yield session
 
 
@@ -126,14 +129,15 @@ from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.openssh_client import Client
 from sysfleet.remote.openssh_command import Options
 from sysfleet.remote.openssh_session import connect
-from sysfleet.remote.target import Target
+from sysfleet.remote.target import Hop, Target
 from tests.remote.ways import soon
 
 short, port, user, known_hosts, key = sys.argv[1:]
 own = Path(short, "no-config")
 options = Options(config=own, known_hosts=(Path(known_hosts),), identities=(Path(key),), agent=False)
 ssh = Client(options, runtime=Path(short), environ=os.environ)
-target = Target(name="h1", address="127.0.0.1", mark="0123456789abcdef", port=int(port), user=user)
+here = {"address": "127.0.0.1", "port": int(port), "user": user}
+target = Target(name="h1", mark="0123456789abcdef", jumps=(Hop(name="b", **here),), **here)
 connect(ssh, target, Access(KnownHosts()), deadline=soon(), stays=True)
 print("connected", flush=True)
 sys.stdin.read()
@@ -148,15 +152,21 @@ def test_no_process_outlives_a_controller_that_is_killed(way: Way, short: Path) 
     ) as controller:
         assert controller.stdout is not None
         assert controller.stdout.readline() == b"connected\n"
-        (left,) = machine_processes(f"ControlPath={short}")
+        left = machine_processes(f"ControlPath={short}")
+        assert len(left) >= 3  # the host's, the bastion's and what is between them
         controller.kill()
-    with suppress(ProcessLookupError):  # gone already
-        handle = os.pidfd_open(left)
-        try:
-            assert select.select([handle], [], [], 30)[0]
-        finally:
-            os.close(handle)
+    for process in left:
+        with suppress(ProcessLookupError):  # gone already
+            assert_ends(process)
     assert list(short.glob("sysfleet-*/*s")) == []
+
+
+def assert_ends(process: int) -> None:
+    handle = os.pidfd_open(process)
+    try:
+        assert select.select([handle], [], [], 30)[0]
+    finally:
+        os.close(handle)
 
 
 def test_a_shared_connection_that_died_is_never_replaced_by_another(way: Way, short: Path) -> None:
@@ -264,8 +274,76 @@ def test_a_bastion_that_lets_nobody_in_is_told_as_such(way: Way, tmp_path: Path,
     with way_in(tmp_path, KINDS["openssh"]) as bastion:
         known = way.knowing(way.server.known_hosts_line() + bastion.server.known_hosts_line())
         jump = Hop(name="b", address="127.0.0.1", port=bastion.server.port, user=bastion.target.user)
-        refused = pytest.raises(LoginRejected, match="the bastion refused the login")
+        refused = pytest.raises(LoginRejected, match=f"bastion b: {jump.user} may not log in: the host refused ")
         with ssh_of(known, short) as ssh, refused, opened(way.with_target(jumps=(jump,)), ssh):
+            pass
+
+
+@contextmanager
+def before(way: Way, tmp_path: Path, *sshd: str) -> Iterator[tuple[Way, Way]]:
+    """A bastion that takes the same key, and the way through it."""
+    with way_in(tmp_path, KINDS["openssh"], *sshd) as bastion:
+        bastion.server.authorize(way.keys[0])
+        known = way.knowing(way.server.known_hosts_line() + bastion.server.known_hosts_line())
+        jump = Hop(name="b", address="127.0.0.1", port=bastion.server.port, user=bastion.target.user)
+        yield bastion, known.with_target(jumps=(jump,))
+
+
+def closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def test_many_at_once_share_one_login_to_a_bastion(way: Way, tmp_path: Path, short: Path) -> None:
+    with before(way, tmp_path) as (bastion, through), ssh_of(through, short) as ssh:
+        access = Access(KnownHosts(), privilege="none")
+
+        def said(number: int) -> bytes:
+            with closing(connect(ssh, through.target, access, deadline=soon(), stays=number % 2 == 0)) as session:
+                return run(session, b"echo hi")
+
+        with closing(access), ThreadPoolExecutor(6) as workers:
+            assert set(workers.map(said, range(6))) == {b"hi\n"}
+            assert connections(bastion) == 1
+        assert machine_processes(str(short)) == []
+
+
+def test_a_bastion_whose_connection_died_is_connected_to_anew(way: Way, tmp_path: Path, short: Path) -> None:
+    with before(way, tmp_path) as (bastion, through), ssh_of(through, short) as ssh:
+        access = Access(KnownHosts(), privilege="none")
+        with closing(access):
+            for logins in (1, 2):
+                with closing(connect(ssh, through.target, access, deadline=soon())) as session:
+                    assert run(session, b"echo hi") == b"hi\n"
+                assert connections(bastion) == logins
+                access.disconnect()
+                assert machine_processes(str(short)) == []
+
+
+@pytest.mark.parametrize(
+    ("sshd", "kind", "words"),
+    [
+        ((), Unreachable, "on the way: the host refuses connections"),
+        (("AllowTcpForwarding no",), ConnectError, "on the way: the bastion forwards nobody to the host"),
+    ],
+)
+def test_why_a_bastion_does_not_get_to_a_host_is_told(
+    way: Way, tmp_path: Path, short: Path, sshd: tuple[str, ...], kind: type[ConnectError], words: str
+) -> None:
+    with before(way, tmp_path, *sshd) as (_, through), ssh_of(through, short) as ssh:
+        closed = through.with_target(port=closed_port())
+        with pytest.raises(kind, match=words), opened(closed, ssh):
+            pass
+
+
+def test_no_bastion_is_gone_through_where_the_inventory_says_none(way: Way, short: Path) -> None:
+    own = config(short / "config", f"Host *\n  ProxyJump nobody@127.0.0.1:{closed_port()}\n")
+    with ssh_of(way, short, config=own) as ssh:
+        with opened(way.with_target(direct=True), ssh) as session:
+            assert run(session, b"echo hi") == b"hi\n"
+        with pytest.raises((ConnectError, ConnectionLost)), opened(way, ssh):
             pass
 
 
@@ -308,10 +386,10 @@ def test_a_name_that_looks_like_an_option_is_a_name(way: Way, tmp_path: Path, sh
 
 
 @pytest.mark.parametrize("name", ["-oProxyCommand=x", "a b", "a;b", "$(x)", "a'b", ""])
-def test_a_bastion_whose_name_a_shell_would_obey_is_refused(name: str, tmp_path: Path) -> None:
-    target = Target(name="h", address="h", mark=MARK, jumps=(Hop(name=name, address=name),))
-    with pytest.raises(UsageError, match="cannot be the name of a bastion"):
-        login(Options(), target, configuration=tmp_path, log=tmp_path, socket=None, command="true")
+def test_a_host_behind_a_bastion_whose_name_a_shell_would_obey_is_refused(name: str, tmp_path: Path) -> None:
+    hop = Hop(name="h", address=name)
+    with pytest.raises(UsageError, match="cannot be the name of a host behind a bastion"):
+        login(Options(), hop, configuration=tmp_path, log=tmp_path, socket=None, command="true", through=tmp_path)
 
 
 def test_the_first_option_makes_the_connection_a_new_one(tmp_path: Path) -> None:
