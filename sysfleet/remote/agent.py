@@ -32,7 +32,7 @@ class Agent:
         except OSError as error:
             self._socket.close()
             raise SetupError(
-                f"cannot reach the ssh-agent at {path}: {error.strerror or error}",
+                f"the ssh-agent at {path} cannot be reached: {error.strerror or error}",
                 hint="start it, or unset SSH_AUTH_SOCK",
             ) from error
 

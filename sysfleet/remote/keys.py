@@ -57,6 +57,11 @@ class Identities:
         """Remember, for the hosts to come, that a host took this key."""
         self._worked[user] = identity
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the run is to be told of all its agents: those that give no keys."""
+        return () if self.keyring is None else self.keyring.notes
+
     def close(self) -> None:
         """End the connections to agents, also those of the other identities of this run."""
         if self.keyring is not None:
@@ -71,7 +76,13 @@ class Keyring:
         self._files: dict[Path, KeyFile] = {}
         self._agents: dict[str, Agent] = {}
         self._agent_keys: dict[str, list[Identity]] = {}
+        self._silent: dict[str, str] = {}  # agents that give no keys, and why: they are asked once
         self._made: dict[tuple[object, ...], Identities] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which agents give no keys, and why."""
+        return tuple(self._silent.values())
 
     def identities(
         self, files: tuple[Path, ...], agent_socket: str | None, *, only: bool = False, required: bool = False
@@ -98,7 +109,7 @@ class Keyring:
             if required and file.why in {"missing", "unusable"}:
                 raise file.refuse()
         left_out: list[str] = []
-        held = self._held(agent_socket, left_out, required=required)
+        held = self._held(agent_socket, left_out)
         named = {file.public for file in read if file.public} | {file.key.asbytes() for file in read if file.key}
         # Also those that only the agent can sign with: hosts hang up before they have seen all that an agent holds.
         found = [one for file in read for one in self._of_file(file, read) or _named(file, held)]
@@ -129,21 +140,23 @@ class Keyring:
                 found.insert(0, Identity(signed, str(certificate.path)))
         return found
 
-    def _held(self, agent_socket: str | None, left_out: list[str], *, required: bool) -> list[Identity]:
+    def _held(self, agent_socket: str | None, left_out: list[str]) -> list[Identity]:
+        """The keys of an agent. One that is gone ends no run: there may be other keys, or a password."""
         if not agent_socket:
             return []
         found = self._agent_keys.get(agent_socket)
-        if found is None:
+        if found is None and agent_socket not in self._silent:
             try:
                 agent = self._agents[agent_socket] = Agent(agent_socket)
                 found = [Identity(key, f"agent: {comment}") for key, comment in agent.held()]
+                self._agent_keys[agent_socket] = found
             except SetupError as error:
-                if required:
-                    raise
-                left_out.append(error.message)
-                return []
-            self._agent_keys[agent_socket] = found
-        return found
+                self._silent[agent_socket] = error.message
+            except OSError as error:
+                self._silent[agent_socket] = f"the ssh-agent at {agent_socket} does not answer: {error}"
+        if found is None:
+            left_out.append(self._silent[agent_socket])
+        return found or []
 
 
 def _named(file: KeyFile, held: list[Identity]) -> list[Identity]:

@@ -133,3 +133,10 @@ def test_an_unsafe_option_of_netmiko_is_an_error_before_anything_is_contacted(ma
     hosts.write_text(hosts.read_text().replace("app1:\n", f"app1:\n{options}", 1))
     with pytest.raises(UsageError, match=r"app1: .*ssh_strict"):
         fleet_of(lab).check()
+
+
+def test_an_agent_that_is_gone_is_a_note_and_the_run_goes_on_with_the_keys_in_files(make_lab: LabFactory) -> None:
+    lab = make_lab(HostSpec("web1", groups=("web",)), mode="namespaces", backend="openssh")
+    report = fleet_of(lab, SSH_AUTH_SOCK="/nonexistent/agent").check()
+    assert rows_of(report)["web1"].status is Status.DRIFTED
+    assert report.notes == ("the ssh-agent at /nonexistent/agent cannot be reached: No such file or directory",)

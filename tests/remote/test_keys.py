@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -217,9 +218,32 @@ def test_the_key_that_one_host_took_is_offered_first_to_the_next(tmp_path: Path)
         assert [one.origin for one in identities.offered(way.server.user)] == [str(right), str(wrong)]
 
 
-def test_an_agent_that_is_not_there_is_a_setup_error(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="cannot reach the ssh-agent"):
-        Identities.load(agent_socket=str(tmp_path / "nobody"))
+def hang_up(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
+@pytest.mark.parametrize("listening", ["no socket", "refused", "hangs up"])
+def test_an_agent_that_is_gone_leaves_the_other_keys_and_a_refused_login_names_it(
+    tmp_path: Path, listening: str
+) -> None:
+    path, key = tmp_path / "gone", make_key(tmp_path / "key")
+    with way_in(tmp_path / "sshd") as way, socket.socket(socket.AF_UNIX) as listener:
+        if listening != "no socket":
+            listener.bind(str(path))
+        if listening == "hangs up":
+            listener.listen()
+            threading.Thread(target=hang_up, args=(listener,)).start()
+        else:
+            listener.close()
+        keyring = Keyring()
+        identities = keyring.identities((key,), str(path), required=True)
+        assert keyring.identities((), str(path)).left_out == identities.left_out == identities.notes
+        with pytest.raises(LoginRejected) as caught:
+            connect(way.target, replace(way.access, identities=identities), deadline=soon())
+        assert f"refused {key}; not offered: the ssh-agent at {path} " in caught.value.message
+        way.server.authorize(key)
+        connect(way.target, replace(way.access, identities=identities), deadline=soon()).close()
+        identities.close()
 
 
 def test_a_key_that_a_file_names_is_offered_before_the_others_of_a_full_agent(tmp_path: Path) -> None:
