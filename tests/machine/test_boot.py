@@ -66,9 +66,11 @@ OTHERS = {
     ],
     "/etc/sysctl.d/99-zy-last.conf": [
         "kernel/panic_on_oops = 0",
+        "kernel.panic = 31",
         "-no.such.key = 1",
         "net.ipv4.conf.e*.send_redirects = 1",
     ],
+    "/etc/sysctl.d/50-pid-max.conf": ["kernel.pid_max = 99999"],  # hides the vendor's file of this name
     "/usr/lib/sysctl.d/50-vendor.conf": [
         "kernel.core_uses_pid = 0",
         "net.ipv4.conf.*.rp_filter = 2",

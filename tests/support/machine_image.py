@@ -49,7 +49,9 @@ class Image(NamedTuple):
 
 def missing_programs() -> list[str]:
     """What this computer lacks to build and run machines."""
-    return [name for name in _NEEDED if shutil.which(name) is None]
+    # Programs for disks are not on everybody's PATH.
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    return [name for name in _NEEDED if shutil.which(name, path=path) is None]
 
 
 def image() -> Image:
@@ -59,9 +61,11 @@ def image() -> Image:
     folder = cache / _recipe()
     with locked(cache / "lock"):
         if not folder.exists():
-            with TemporaryDirectory(dir=cache) as new:
+            with TemporaryDirectory() as new, TemporaryDirectory(dir=cache) as beside:
                 _build(Path(new) / "image")
-                (Path(new) / "image").rename(folder)
+                # Copied by name, since the disk is mostly holes, and may belong to a mapped user.
+                _text("cp", "--recursive", "--sparse=always", f"{new}/image", f"{beside}/image")
+                (Path(beside) / "image").rename(folder)
             for old in cache.iterdir():
                 if old.is_dir() and old != folder:
                     shutil.rmtree(old)
@@ -91,8 +95,13 @@ def _recipe() -> str:
 
 def _build(folder: Path) -> None:
     folder.mkdir()
+    # Without root rights the hook runs as a mapped user, who has to find its way in, read and write.
+    folder.parent.chmod(0o755)
+    folder.chmod(0o777)
     for name in ("key", "host_key"):
         _text("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "machine", "-f", str(folder / name))
+    (folder / "host_key").chmod(0o644)
+    hook = shutil.copy(_HOOK, folder)
     sources = _sources()
     _fetch_kernel(folder)
     apt = folder / "apt.conf"
@@ -105,7 +114,7 @@ def _build(folder: Path) -> None:
         f"--aptopt={apt}",
         '--aptopt=APT::Install-Recommends "false"',
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
-        f"--customize-hook='{_HOOK}' \"$1\" '{folder}'",
+        f"--customize-hook=sh '{hook}' \"$1\" '{folder}'",
         sources[0].split()[-2],
         "",
         *sources,

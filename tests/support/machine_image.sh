@@ -4,6 +4,7 @@
 set -eu
 root=$1
 out=$2
+PATH=$PATH:/usr/sbin:/sbin
 
 # The kernel comes as it is packaged; only what would make an initrd for all machines of the world is left out.
 mkdir "$out/kernel"
