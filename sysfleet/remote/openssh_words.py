@@ -65,6 +65,7 @@ _TABLE: tuple[tuple[re.Pattern[str], type[HostError], str], ...] = tuple(
 _CLOSED = re.compile(r"[Cc]onnection closed|[Cc]onnection reset|Broken pipe|Disconnected from|Received disconnect")
 
 _SHOWN = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
+_SHOWN_CERTIFICATE = re.compile(r"Server host certificate: (\S+) (SHA256:[^\s,]+),.* CA (\S+) (SHA256:\S+) valid ")
 _SHOWN_CHANGED = re.compile(r"fingerprint for the (\S+) key sent by the remote host is\s+(SHA256:[A-Za-z0-9+/=]+)")
 _OFFENDING = re.compile(r"^Offending .*key in (.+):(\d+)\s*$", re.MULTILINE)
 _UNKNOWN = re.compile(r"^No (\S+) host key is known for (.+) and you have requested", re.MULTILINE)
@@ -123,9 +124,10 @@ def _host_key(message: str, said: Said, log: str, *, host: str, trusted: Trusted
     shown = _SHOWN.search(log) or _SHOWN_CHANGED.search(log)
     key = clean(f"{shown[1]} {shown[2]}") if shown else "a key"
     if found := _REVOKED.search(log):
-        place = trusted.revoked_at(shown[2]) if shown else None
-        where = f", {clean(place)}" if place else ""
-        told, hint = f"the host key of {clean(found[2])} is revoked: {key}{where}", "give the host a new key"
+        told, hint = (
+            f"the host key of {clean(found[2])} is revoked: {_revoked(log, trusted)}",
+            "give the host a new key",
+        )
     elif found := _CHANGED.search(log):
         places = [(clean(file), int(line)) for file, line in _OFFENDING.findall(log)]
         others = "; ".join(f"{file}:{line} says {trusted.key(file, line) or 'another'}" for file, line in places[:3])
@@ -139,8 +141,23 @@ def _host_key(message: str, said: Said, log: str, *, host: str, trusted: Trusted
     return HostKeyRejected(told, phase="connect", hint=hint)
 
 
+def _revoked(log: str, trusted: Trusted) -> str:
+    """The key that is revoked, of those that the host showed: its own, or its certificate's authority's."""
+    shown, certificate = _SHOWN.search(log), _SHOWN_CERTIFICATE.search(log)
+    keys = [("", shown[1], shown[2])] if shown else []
+    if certificate is not None:
+        keys = [
+            ("its certificate's authority ", certificate[3], certificate[4]),
+            ("its certificate's key ", certificate[1], certificate[2]),
+        ]
+    for whose, kind, fingerprint in keys:
+        if place := trusted.revoked_at(fingerprint):
+            return clean(f"{whose}{kind} {fingerprint}, {place}")
+    return clean(" or ".join(f"{whose}{kind} {fingerprint}" for whose, kind, fingerprint in keys)) or "a key"
+
+
 def _login(said: Said, *, user: str, begins: str = "") -> HostError:
-    offered = [clean(name) + clean(_origin(rest)) for name, rest in _OFFERED.findall(said.log)]
+    offered = [clean(name) + _origin(rest) for name, rest in _OFFERED.findall(said.log)]
     offered += [f"{name} (method)" for name in dict.fromkeys(_METHOD.findall(said.log)) if name != "publickey"]
     story = "the host refused " + ", ".join(dict.fromkeys(offered)) if offered else "there is no key to offer"
     taken = _TAKEN.findall(said.log)

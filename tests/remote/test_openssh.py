@@ -29,14 +29,15 @@ from sysfleet.errors import (
 from sysfleet.remote.access import Access
 from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.openssh_client import Client
-from sysfleet.remote.openssh_command import Options, configuration, login, preferred_kex
+from sysfleet.remote.openssh_command import Options, configuration, login, over, preferred_kex
 from sysfleet.remote.openssh_session import OpensshSession, connect
 from sysfleet.remote.runtime_folder import make_private_folder, runtime_folder
 from sysfleet.remote.target import Hop, Target
 from tests.remote.boxes import MARK
-from tests.remote.servers import make_key
+from tests.remote.servers import make_key, public
 from tests.remote.ways import KINDS, LIMIT, Way, client, runtime, soon, way_in
 from tests.support.lab import machine_processes
+from tests.support.needs import needs
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +180,21 @@ def test_a_shared_connection_that_died_is_never_replaced_by_another(way: Way, sh
         assert connections(way) == before
 
 
+def test_what_goes_over_a_shared_connection_has_no_other_way_to_connect(way: Way, tmp_path: Path, short: Path) -> None:
+    before = connections(way)
+    options = Options(program=needs("ssh"))
+    words = over(options, log=tmp_path / "log", socket=short / "gone", command="echo hi")
+    # Where there is no socket, ssh would connect by itself: here to the server of this test, if it could.
+    here = ["-p", str(way.server.port), "-l", way.target.user, "127.0.0.1", "true"]
+    trusting = [
+        *("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"),
+        *("-o", f"UserKnownHostsFile={way.known_hosts}", "-i", str(way.keys[0])),
+    ]
+    done = subprocess.run([*words[: words.index("--")], *trusting, *here], capture_output=True, check=False)
+    assert done.returncode == 255
+    assert connections(way) == before
+
+
 def test_an_interrupt_at_the_keyboard_does_not_reach_ssh(way: Way, short: Path) -> None:
     with ssh_of(way, short) as ssh, opened(way, ssh, stays=True):
         (holder,) = machine_processes(f"ControlPath={short}")
@@ -238,6 +254,14 @@ def test_what_the_inventory_names_stands_above_the_configuration(way: Way, short
     own = config(short / "config", text)
     with ssh_of(way, short, config=own) as ssh, opened(way, ssh) as session:
         assert run(session, b"id -un") == f"{way.target.user}\n".encode()
+
+
+def test_a_host_key_on_this_machine_is_proven_like_any_other(way: Way, tmp_path: Path, short: Path) -> None:
+    own = config(short / "config", "NoHostAuthenticationForLocalhost yes\n")
+    stranger = make_key(tmp_path / "stranger")
+    wrong = way.knowing(f"[127.0.0.1]:{way.server.port} {public(stranger)}\n")
+    with ssh_of(wrong, short, config=own) as ssh, pytest.raises(HostKeyRejected), opened(wrong, ssh):
+        pass
 
 
 def behind(bastion: Way, short: Path, lax: str = "") -> Path:
@@ -362,6 +386,44 @@ def test_a_key_that_nobody_can_open_here_is_told_apart_from_one_that_is_refused(
     refused = pytest.raises(LoginRejected, match="locked cannot be used here: it wants a passphrase")
     with ssh_of(way, short, identities=(locked,)) as ssh, refused, opened(way, ssh):
         pass
+
+
+def test_the_authority_that_is_revoked_is_named_with_its_line(tmp_path: Path, short: Path) -> None:
+    folder = tmp_path / "sshd"
+    with way_in(folder, KINDS["openssh"], f"HostCertificate {folder}/host_key-cert.pub") as way:
+        authority = make_key(tmp_path / "authority")
+        sign = [needs("ssh-keygen"), "-q", "-s", str(authority), "-I", "h 1", "-h", f"{way.server.host_key}.pub"]
+        subprocess.run(sign, check=True)
+        lines = (f"@cert-authority * {public(authority)}", f"@revoked * {public(authority)}")
+        revoked = way.knowing("\n".join(lines) + "\n")
+        listed = subprocess.run([needs("ssh-keygen"), "-lf", str(authority)], capture_output=True, check=True)
+        words = f"authority ssh-ed25519 {listed.stdout.decode().split()[1]}, {revoked.known_hosts}:2"
+        with ssh_of(revoked, short) as ssh, pytest.raises(HostKeyRejected) as caught, opened(revoked, ssh):
+            pass
+        assert words in caught.value.message
+
+
+@contextmanager
+def agent_with(key: Path, folder: Path) -> Iterator[Path]:
+    path = folder / "agent"
+    with subprocess.Popen([needs("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.PIPE) as agent:
+        try:
+            assert agent.stdout is not None
+            agent.stdout.readline()
+            around = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+            subprocess.run([needs("ssh-add"), "-q", str(key)], env=around, check=True)
+            yield path
+        finally:
+            agent.terminate()
+
+
+def test_a_key_of_the_agent_that_is_refused_is_told_as_one(way: Way, tmp_path: Path, short: Path) -> None:
+    stranger = make_key(tmp_path / "stranger")
+    with agent_with(stranger, short) as agent:
+        own = config(short / "config", f"IdentityAgent {agent}\n")
+        refused = pytest.raises(LoginRejected, match=f"the host refused {stranger} of the agent")
+        with ssh_of(way, short, config=own, identities=(stranger,), agent=True) as ssh, refused, opened(way, ssh):
+            pass
 
 
 def test_a_banner_is_nobody_s_error_output(tmp_path: Path, short: Path) -> None:
