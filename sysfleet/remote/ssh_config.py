@@ -6,6 +6,7 @@ Knows blocks, patterns and includes; refuses to know what an option means.
 from __future__ import annotations
 
 import glob
+import os.path
 import re
 import stat
 from collections.abc import Iterable, Iterator
@@ -100,8 +101,13 @@ class Applied:
 
 
 _ADD_UP = frozenset({"identityfile", "certificatefile"})
-# Of these two, whichever stands first settles both.
+# Of these two, whichever stands first settles both; but no jump leaves room for a command.
 _RIVALS = {"proxyjump": "proxycommand", "proxycommand": "proxyjump"}
+# As ssh, which ends over a second value of these.
+_SINGLE = frozenset(
+    {"certificatefile", "connecttimeout", "hostkeyalias", "hostname", "identitiesonly", "identityagent"}
+    | {"identityfile", "port", "user"}
+)
 
 
 class SshConfig:
@@ -124,15 +130,19 @@ class SshConfig:
         config._blocks = [block for block in reader.blocks if block.options]
         return config
 
-    def applied(self, name: str, *, user: str | None, local_user: str) -> Applied:
-        """What applies to a name as somebody would type it after `ssh`, with the user that is asked for."""
+    def applied(self, name: str, *, user: str | None, local_user: str, default_user: str | None = None) -> Applied:
+        """What applies to a name as somebody would type it after `ssh`, with the user that is asked for.
+
+        Where nobody asks for one and the config names none, it is `default_user`, else `local_user`.
+        """
+        users = _Users(user, default_user or local_user, local_user)
         found = Applied()
         held: dict[int, bool] = {}
         for block in self._blocks:
             for condition in block.conditions:
                 known = held.get(id(condition))
                 if known is None:
-                    known = held[id(condition)] = _holds(condition, name, user, local_user, found)
+                    known = held[id(condition)] = _holds(condition, name, users, found)
                 if not known:
                     break
             else:
@@ -140,14 +150,21 @@ class SshConfig:
         return found
 
 
-def _holds(condition: _Condition, name: str, user: str | None, local_user: str, found: Applied) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Users:
+    asked: str | None
+    usual: str
+    local: str
+
+
+def _holds(condition: _Condition, name: str, users: _Users, found: Applied) -> bool:
     for criterion in condition.criteria:
         if criterion.subject == "unknown":
             what = f"Match {criterion.name} cannot be followed here"
             found.problems.append(condition.option.problem(what))
             return False
         if criterion.patterns is not None:
-            subject = _subject(criterion.subject, name, user, local_user, found)
+            subject = _subject(criterion.subject, name, users, found)
             if criterion.patterns.match(subject) == criterion.negated:
                 return False
         elif criterion.negated:
@@ -155,21 +172,23 @@ def _holds(condition: _Condition, name: str, user: str | None, local_user: str, 
     return True
 
 
-def _subject(subject: _Subject, name: str, user: str | None, local_user: str, found: Applied) -> str:
+def _subject(subject: _Subject, name: str, users: _Users, found: Applied) -> str:
     if subject == "host":
         host = found.first.get("hostname")
         return host.value.replace("%h", name).replace("%%", "%") if host is not None else name
     if subject == "user":
         said = found.first.get("user")
-        return user or (said.value if said is not None else local_user)
-    return local_user if subject == "localuser" else name
+        return users.asked or (said.value if said is not None else users.usual)
+    return users.local if subject == "localuser" else name
 
 
 def _take(found: Applied, options: Iterable[Option]) -> None:
     for option in options:
         if option.name in _ADD_UP:
             found.several.setdefault(option.name, []).append(option)
-        elif _RIVALS.get(option.name) not in found.first:
+            continue
+        rival = found.first.get(_RIVALS.get(option.name, ""))
+        if rival is None or (rival.name == "proxyjump" and rival.value.lower() == "none"):
             found.first.setdefault(option.name, option)
 
 
@@ -229,6 +248,8 @@ class _Reader:
     def _included(self, pattern: str) -> Iterator[Path]:
         if pattern.startswith("~/"):
             pattern = f"{self._home}/{pattern[2:]}"
+        elif pattern.startswith("~"):
+            pattern = os.path.expanduser(pattern)  # noqa: PTH111 - a pattern is no path, and nobody's home no error
         if not pattern.startswith("/"):
             pattern = f"{self._home}/.ssh/{pattern}"
         for found in sorted(glob.glob(pattern)):  # noqa: PTH207 - Path.glob takes no absolute pattern
@@ -243,7 +264,10 @@ def _option(line: str, file: str, number: int) -> Option:
     name = parts[1].lower()
     if name in _WHOLE:
         return Option(name, (parts[2],) if parts[2] else (), file, number)
-    return Option(name, tuple(_words(parts[2])), file, number)
+    values = tuple(_words(parts[2]))
+    if len(values) > 1 and name in _SINGLE:
+        raise ValueError(f"{parts[1]} takes one value: {' '.join(values)}")
+    return Option(name, values, file, number)
 
 
 _WORD = re.compile(
@@ -281,6 +305,8 @@ def _criteria(values: tuple[str, ...]) -> Iterator[_Criterion]:
     for word in words:
         name, negated = word.lower().removeprefix("!"), word.startswith("!")
         if name == "all":
+            if next(words, None) is not None:
+                raise ValueError("Match all stands alone")
             yield _Criterion("all", negated)
         elif name in _NOT_HERE:
             yield _Criterion("unknown", negated, name=name)

@@ -20,6 +20,11 @@ from sysfleet.remote.ssh_options import HARMLESS, NAMES, ONLY, REFUSED
 _ELSEWHERE = 'connection = "openssh" follows it'
 # What ends up in a command line for a shell: nothing in it may mean anything there.
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@%+=,/~-]*", re.ASCII)
+# sshd_config(5), TIME FORMATS: `90`, `1m30s`.
+_TIME = re.compile(r"([0-9]+)([smhdw]?)", re.IGNORECASE)
+_TIMES = re.compile(r"(?:[0-9]+[smhdw]?)+", re.IGNORECASE)
+_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,9 @@ class Ways:
         key = (name, user, port, default_user)
         found = self._found.get(key)
         if found is None:
-            applied = self._config.applied(name, user=user, local_user=self._around.local_user)
+            applied = self._config.applied(
+                name, user=user, local_user=self._around.local_user, default_user=default_user
+            )
             found = self._found[key] = _Reading(applied, self._around, name, user, port, default_user).said()
         return found
 
@@ -111,11 +118,11 @@ class _Reading:
             port=port,
             user=user,
             known_as=known_as,
-            jump=self._value("proxyjump"),
+            jump=self._jump(),
             proxy_command=proxy_command,
             keys=self._keys(),
             trust=self._trust(),
-            connect_timeout_s=self._number("connecttimeout", 3600, none_is_none=True),
+            connect_timeout_s=self._timeout_s(),
             problems=tuple(self._problems),
         )
 
@@ -142,9 +149,25 @@ class _Reading:
         option = self._first.get(name)
         return option.value if option is not None and option.values else None
 
-    def _number(self, name: str, most: int, *, none_is_none: bool = False) -> int | None:
+    def _jump(self) -> str | None:
+        """The bastions with their tokens, which ssh hands to the command that goes to them."""
+        option = self._first.get("proxyjump")
+        return self._expanded(option, option.value, "hnpr") if option is not None and option.values else None
+
+    def _timeout_s(self) -> int | None:
+        option = self._first.get("connecttimeout")
+        if option is None or option.value.lower() == "none":
+            return None
+        parts = _TIME.findall(option.value) if _TIMES.fullmatch(option.value) else []
+        seconds = sum(int(count[:9]) * _UNITS_S[unit.lower()] for count, unit in parts)
+        if not 0 < seconds <= _LONGEST_S:
+            self._refuse(option, f"ConnectTimeout {option.value} is no time from 1 to {_LONGEST_S} seconds")
+            return None
+        return seconds
+
+    def _number(self, name: str, most: int) -> int | None:
         option = self._first.get(name)
-        if option is None or (none_is_none and option.value.lower() == "none"):
+        if option is None:
             return None
         text = option.value
         if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= most):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -208,7 +209,69 @@ def test_no_name_can_say_anything_to_the_shell_of_a_proxy_command(tmp_path: Path
 def test_of_jump_and_command_the_first_holds(tmp_path: Path) -> None:
     both = said(tmp_path, "Host web1\n  ProxyCommand nc %h %p\nHost *\n  ProxyJump b1\n")
     assert (both.jump, both.proxy_command) == (None, "nc web1 22")
-    assert said(tmp_path, "ProxyJump none\nProxyCommand nc %h %p\n").proxy_command is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ProxyJump none\nProxyCommand nc\n",
+        "ProxyJump none\nProxyCommand nc\nProxyJump b1\n",
+        "ProxyJump none\nProxyJump b1\n",
+        "ProxyCommand none\nProxyJump b1\n",
+        "ProxyJump b1\nProxyCommand nc\n",
+    ],
+)
+def test_no_jump_leaves_room_for_a_command_as_in_ssh(tmp_path: Path, text: str) -> None:
+    found, theirs = said(tmp_path, text), oracle(tmp_path, "web1")
+    assert [found.jump if found.jump != "none" else None] == theirs.get("proxyjump", [None])
+    assert [found.proxy_command if found.proxy_command != "none" else None] == theirs.get("proxycommand", [None])
+
+
+def test_the_tokens_of_a_jump_are_those_of_the_host_behind_it(tmp_path: Path) -> None:
+    text = "ProxyJump %r@gate-%n.%h,100%%\nUser u\nHostName x\nPort 2200\n"
+    assert said(tmp_path, text).jump == "u@gate-web1.x,100%"
+    (problem,) = said(tmp_path, "ProxyJump %u@gate\n").problems
+    assert "%u cannot be expanded" in problem.what
+
+
+@pytest.mark.parametrize("time", ["90", "1m", "1M30", "1h", "59m59s"])
+def test_a_timeout_may_have_units_as_in_ssh(tmp_path: Path, time: str) -> None:
+    found = said(tmp_path, f"ConnectTimeout {time}\n")
+    assert [str(found.connect_timeout_s)] == oracle(tmp_path, "web1")["connecttimeout"]
+
+
+@pytest.mark.parametrize("time", ["0", "-1", "1x", "2h", "m", "1.5"])
+def test_a_timeout_that_is_none_or_endless_is_refused(tmp_path: Path, time: str) -> None:
+    (problem,) = said(tmp_path, f"ConnectTimeout {time}\n").problems
+    assert problem.what == f"ConnectTimeout {time} is no time from 1 to 3600 seconds"
+
+
+@pytest.mark.parametrize("first", ["", "User other\n"])
+def test_a_match_of_the_user_sees_who_logs_in(tmp_path: Path, first: str) -> None:
+    text = (
+        first + "Match user ops\n  Port 99\nMatch user me\n  Port 98\nMatch localuser me user ops\n  HostKeyAlias a\n"
+    )
+    found = ways(tmp_path, text).of("web1", user=None, port=None, default_user="ops")
+    theirs = oracle(tmp_path, "web1", *([] if first else ["-l", "ops"]))
+    assert [str(found.port or 22)] == theirs["port"]
+    assert found.known_as == (None if first else "a")
+
+
+@pytest.mark.parametrize("text", ["Match all host x\n", "Port 22 33\n", "User a b\n", "IdentityFile a b\n"])
+def test_what_ssh_ends_over_is_an_error_here_too(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError):
+        said(tmp_path, text)
+    with pytest.raises(subprocess.CalledProcessError):
+        oracle(tmp_path, "web1")
+
+
+def test_an_include_may_be_in_the_home_of_somebody_else(tmp_path: Path) -> None:
+    me = pwd.getpwuid(os.getuid())
+    loaded = tmp_path / "included"
+    loaded.write_text("Port 77\n")
+    way_there = os.path.relpath(loaded, me.pw_dir)
+    text = f"Include ~{me.pw_name}/{way_there} ~nobody-of-this-name/x\n"
+    assert [str(said(tmp_path, text).port)] == oracle(tmp_path, "web1")["port"] == ["77"]
 
 
 @pytest.mark.parametrize(
