@@ -204,15 +204,18 @@ def _prove(key: PKey, hop: Hop, known_hosts: KnownHosts) -> None:
         for one in (shown, *([] if certificate is None else [certificate.authority])):
             known_hosts.check_revoked(*form, one)
     if certificate is not None:
-        _check_certificate(certificate, name, port, known_hosts)
+        _check_certificate(certificate, shown, name, port, known_hosts)
     elif port == hop.port or hop.known_as is not None or shown not in known_hosts.lookup(name, port):
         # What is known of port 22 says nothing against another server on another port: that one is unknown.
         known_hosts.check(*((name, port) if port == hop.port or hop.known_as is not None else _names(hop)[0]), shown)
 
 
-def _check_certificate(certificate: HostCertificate, name: str, port: int, known_hosts: KnownHosts) -> None:
+def _check_certificate(
+    certificate: HostCertificate, plain: HostKey, name: str, port: int, known_hosts: KnownHosts
+) -> None:
     problem = certificate.problem(name, known_hosts.authorities(name, port), time.time())
-    if problem is not None:
+    # As by ssh, a certificate that says nothing takes nothing from its key, which the host has proven to hold.
+    if problem is not None and plain not in known_hosts.lookup(name, port):
         raise HostKeyRejected(
             f"the host key of {clean(name)} is not trusted: {clean(problem)}",
             phase="connect",

@@ -211,6 +211,28 @@ def test_a_host_may_be_known_by_an_authority(tmp_path: Path, options: list[str],
             connect(way.target, access, deadline=soon())
 
 
+def test_a_host_whose_certificate_is_not_trusted_is_known_by_its_plain_key(tmp_path: Path) -> None:
+    folder = tmp_path / "sshd"
+    with way_in(folder, f"HostCertificate {folder}/host_key-cert.pub") as way:
+        authority = certified(tmp_path, way.server.host_key, "-n", "127.0.0.1")
+        stranger = f"@cert-authority * {public(make_key(tmp_path / 'stranger'))}\n"
+        plain = way.server.known_hosts_line()
+        other = f"{plain.split()[0]} {public(make_key(tmp_path / 'other'))}\n"
+        for lines, problem in (
+            (stranger + plain, None),
+            (stranger + other, "not trusted"),
+            (stranger + plain + f"@revoked * {public(way.server.host_key)}\n", "revoked"),
+            (stranger + plain + f"@revoked * {public(authority)}\n", "revoked"),
+        ):
+            known = KnownHosts()
+            known.add(lines.encode(), "trusted")
+            if problem is None:
+                connect(way.target, replace(way.access, known_hosts=known), deadline=soon()).close()
+                continue
+            with pytest.raises(HostKeyRejected, match=problem):
+                connect(way.target, replace(way.access, known_hosts=known), deadline=soon())
+
+
 def test_a_certificate_of_another_authority_or_of_a_revoked_one_is_rejected(tmp_path: Path) -> None:
     folder = tmp_path / "sshd"
     with way_in(folder, f"HostCertificate {folder}/host_key-cert.pub") as way:
