@@ -107,16 +107,17 @@ def login(
         shared = ["-o", "ControlPath=none", "-o", "ControlMaster=no"]  # before all else, or another's is taken
     else:
         shared = ["-o", f"ControlPath={_escaped(str(socket))}", "-o", "ControlMaster=yes", "-o", "ControlPersist=no"]
-    place = [
-        *(["-p", str(target.port)] if target.port_said else []),
-        *(["-l", target.user] if target.user_said else []),
-    ]
     return [
         *(options.program, *shared, "-F", str(configuration), "-E", str(log), *_common(in_terminal=in_terminal)),
         *("-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none"),
-        *(*place, *_before(options, target, through)),
+        *(*_place(target), *_before(options, target, through)),
         *(["-N", "--", target.address] if command is None else ["--", target.address, command]),
     ]
+
+
+def asked(options: Options, target: Hop, *, configuration: Path) -> list[str]:
+    """The command line that prints what ssh would do to log in, and connects to nothing."""
+    return [options.program, "-G", "-F", str(configuration), *_place(target), "--", target.address]
 
 
 def over(options: Options, *, log: Path, socket: Path, command: str, in_terminal: bool = False) -> list[str]:
@@ -133,6 +134,13 @@ def while_read(words: Sequence[str]) -> list[str]:
     """The command line of a process that ends with whoever holds its input, even if that one is killed."""
     watch = 'exec 3<&0; "$@" </dev/null 3<&- & exec >/dev/null 2>&1; read -r line <&3; kill "$!"; wait'
     return ["sh", "-c", watch, "sh", *words]
+
+
+def _place(target: Hop) -> list[str]:
+    return [
+        *(["-p", str(target.port)] if target.port_said else []),
+        *(["-l", target.user] if target.user_said else []),
+    ]
 
 
 def _before(options: Options, target: Hop, through: Path | None) -> list[str]:

@@ -10,7 +10,7 @@ import time
 from sysfleet.errors import CommandTimeout, ConnectTimeout
 from sysfleet.remote.access import Access
 from sysfleet.remote.child import Child
-from sysfleet.remote.openssh_bastion import passage
+from sysfleet.remote.openssh_bastion import bastions_of, passage
 from sysfleet.remote.openssh_client import Client, Files
 from sysfleet.remote.openssh_command import LOGIN, over
 from sysfleet.remote.openssh_log import Said
@@ -31,7 +31,8 @@ class Line:
         self._target = target
         self._access = access
         self._files: Files | None
-        through = passage(client, target.jumps, access, until=until)
+        self._jumps = bastions_of(client, target, access, until=until)
+        through = passage(client, self._jumps, access, until=until)
         login, self._files = log_in(client, target, access, until=until, shared=stays, through=through)
         self._login: Child | None = login
         self._borrowed: Files | None = None
@@ -56,7 +57,7 @@ class Line:
     def _logged_in_again(self, in_terminal: str | None, deadline: float) -> Child:
         until = min(deadline, time.monotonic() + self._access.connect_timeout_s)
         try:
-            through = passage(self._client, self._target.jumps, self._access, until=until)
+            through = passage(self._client, self._jumps, self._access, until=until)
             login, _ = log_in(
                 self._client, self._target, self._access, until=until, through=through, in_terminal=in_terminal
             )

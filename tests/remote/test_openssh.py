@@ -270,13 +270,16 @@ def behind(bastion: Way, short: Path, lax: str = "") -> Path:
     return config(short / "config", f"{lax}Host web1\n  HostName 127.0.0.1\n  ProxyJump {jump}\n")
 
 
-def test_a_bastion_of_the_configuration_is_gone_through(way: Way, tmp_path: Path, short: Path) -> None:
+def test_a_bastion_of_the_configuration_is_gone_through_by_one_login(way: Way, tmp_path: Path, short: Path) -> None:
     with way_in(tmp_path, KINDS["openssh"]) as bastion:
         known = way.knowing(way.server.known_hosts_line() + bastion.server.known_hosts_line())
         bastion.server.authorize(way.keys[0])
         own = behind(bastion, short)
-        with ssh_of(known, short, config=own) as ssh, opened(way.with_target(address="web1"), ssh) as session:
-            assert run(session, b"echo hi") == b"hi\n"
+        access, target = Access(KnownHosts(), privilege="none"), way.with_target(address="web1").target
+        with ssh_of(known, short, config=own) as ssh, closing(access):
+            for _ in range(3):
+                with closing(connect(ssh, target, access, deadline=soon())) as session:
+                    assert run(session, b"echo hi") == b"hi\n"
             assert connections(bastion) == 1
 
 
@@ -287,7 +290,7 @@ def test_a_bastion_that_is_not_known_is_rejected_however_lax_the_configuration(
     with way_in(tmp_path, KINDS["openssh"]) as bastion:
         with (
             ssh_of(way, short, config=behind(bastion, short, lax)) as ssh,
-            pytest.raises(HostKeyRejected, match="on the way: ") as caught,
+            pytest.raises(HostKeyRejected, match=r"bastion 127\.0\.0\.1: ") as caught,
             opened(way.with_target(address="web1"), ssh),
         ):
             pass
