@@ -19,7 +19,7 @@ from paramiko.ssh_exception import SSHException
 from paramiko.transport import Transport
 from typing_extensions import override
 
-from sysfleet.errors import ConnectTimeout
+from sysfleet.errors import ConnectError, ConnectTimeout
 from sysfleet.remote.addresses import connect_first, look_up
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.wire import Stream, Wire
@@ -51,6 +51,10 @@ _MACS = (
 )
 
 
+_BEFORE_VERSION_BYTES = 64 << 10
+_BEFORE_VERSION_LINES = 100  # paramiko reads no more
+
+
 class _Untimed(Packetizer):
     """Without the thread that paramiko starts to time each handshake: whoever waits here times it."""
 
@@ -61,6 +65,28 @@ class _Untimed(Packetizer):
     @override
     def complete_handshake(self) -> None:
         pass
+
+    heard_bytes = 0
+    heard_lines = 0
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more came before the version line than any server has to say there."""
+        return self.heard_bytes > _BEFORE_VERSION_BYTES or self.heard_lines >= _BEFORE_VERSION_LINES
+
+    @override
+    def readline(self, timeout: float) -> str:
+        line = super().readline(timeout)
+        self.heard_lines += 1
+        return line
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        """What paramiko reads a line of, which may have no end; the stubs leave it out."""
+        data: bytes = super()._read_timeout(timeout)  # type: ignore[misc]
+        self.heard_bytes += len(data)
+        if self.heard_bytes > _BEFORE_VERSION_BYTES:
+            raise SSHException("too much before the version line")
+        return data
 
 
 FULL = "Exceeded MaxStartups"
@@ -133,15 +159,18 @@ def start(
         raise ConnectTimeout("nothing answered in time", phase="connect")
     if not transport.is_active():
         error = transport.get_exception() or EOFError()
+        packets = transport.packetizer
         if not transport.remote_version and time.monotonic() < until:
-            raise _before_the_banner(wire)
+            raise _before_the_banner(wire, flooded=isinstance(packets, _Untimed) and packets.flooded)
         raise error
     return transport
 
 
-def _before_the_banner(wire: Wire | socket.socket) -> Exception:
+def _before_the_banner(wire: Wire | socket.socket, *, flooded: bool) -> Exception:
     """What it means that there was no banner: nothing but an end of the connection is a server that is full."""
     words = clean(getattr(wire, "opening", b""))
+    if flooded:
+        return ConnectError("the server floods before its version line", phase="connect", evidence=words or None)
     if not words or words in {FULL, _PENALTY}:
         return Dropped(words)
     return SSHException(f"it speaks no SSH: {words}")

@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from sysfleet.remote.known_hosts import KnownHosts
 from sysfleet.remote.paramiko_session import connect
 from sysfleet.remote.target import Target
 from tests.remote.boxes import MARK
-from tests.remote.servers import silent_port
+from tests.remote.servers import public, silent_port
 from tests.remote.test_session import run, soon, way_in
 
 ACCESS = Access(KnownHosts(), connect_timeout_s=0.6)
@@ -142,6 +143,47 @@ def test_a_server_that_is_none_is_told_in_its_words_without_its_escapes() -> Non
     with talking(not_ssh) as port:
         error = failure(target(port))
     assert error.evidence == "it speaks no SSH: 220 mail.example.net ESMTP"
+
+
+@pytest.mark.parametrize("line", ["", "\n"])
+def test_a_server_that_talks_without_end_before_its_version_line_is_given_up_soon(line: str) -> None:
+    heard: list[int] = []
+
+    def flood(connection: socket.socket, _done: threading.Event) -> None:
+        heard.append(0)
+        # More would fill what the kernels hold between us: then somebody has read it.
+        while heard[-1] < 32 << 20:
+            heard[-1] += connection.send((b"x" * 1023 + (line or "x").encode()) * 64)
+
+    with talking(flood) as port:
+        error = failure(target(port), replace(ACCESS, connect_timeout_s=25))
+    assert type(error) is ConnectError
+    assert error.message.startswith("the server floods before its version line (waiting for the banner, ")
+    assert len(heard) == 1
+    assert heard[0] < 32 << 20
+
+
+def test_a_few_lines_before_the_version_line_are_let_pass(tmp_path: Path) -> None:
+    with way_in(tmp_path) as way, talking(partial(greeted, way.server.port)) as port:
+        known = KnownHosts()
+        known.add(f"h1 {public(way.server.host_key)}".encode(), "known_hosts")
+        connect(replace(way.target, port=port), replace(way.access, known_hosts=known), deadline=soon()).close()
+
+
+def greeted(port: int, connection: socket.socket, _done: threading.Event) -> None:
+    connection.sendall(b"welcome\r\n" * 50)
+    with socket.create_connection(("127.0.0.1", port)) as real:
+        back = threading.Thread(target=pump, args=(real, connection))
+        back.start()
+        pump(connection, real)
+        back.join()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 def test_seconds_are_told_whole() -> None:
