@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from sysfleet.remote.evidence import clean
 
+_ON_THE_WAY = "way through the bastion"
 # The last phase that the log shows, by what begins it.
 _PHASES = (
     ("\nAuthenticated to ", "after the login"),
     ("\ndebug1: SSH2_MSG_NEWKEYS received", "login"),
     ("\ndebug1: Remote protocol version ", "key exchange"),
     ("\ndebug1: Connection established.", "waiting for the banner"),
-    ("\ndebug1: Executing proxy command: ", "way through the bastion"),
+    ("\ndebug1: Executing proxy command: ", _ON_THE_WAY),
     ("\ndebug1: Connecting to ", "TCP connect"),
     ("\n", "name lookup"),
 )
@@ -41,6 +42,11 @@ class Said:
         """The phase of connecting that it came to."""
         text = "\n" + self.log
         return next(name for begins, name in _PHASES if begins in text)
+
+    @property
+    def on_the_way(self) -> bool:
+        """Whether it did not come to the host, but to what is before it."""
+        return self.phase == _ON_THE_WAY
 
     @property
     def logged_in(self) -> bool:

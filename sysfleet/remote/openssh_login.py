@@ -6,6 +6,7 @@ Knows no program that is to be run there; whoever gets the process ends it.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from sysfleet.errors import CommandFailed, ConnectError
 from sysfleet.remote.access import Access
@@ -114,8 +115,9 @@ def _wait(child: Child, client: Client, target: Hop, through: Passage | None, *,
         child.drain()
         child.stderr.clear()
         return
-    refused = "" if through is None or not in_time else through.refusal(child.log) + "\n"
-    said = Said(child.log, refused + child.stderr.decode("utf-8", "replace"))
+    said = Said(child.log, child.stderr.decode("utf-8", "replace"))
+    if through is not None and in_time and said.on_the_way:
+        said = replace(said, errors=f"{through.refusal(child.log)}\n{said.errors}")
     if in_time and said.logged_in:
         return
     raise reason(

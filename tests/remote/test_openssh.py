@@ -28,6 +28,7 @@ from sysfleet.errors import (
 )
 from sysfleet.remote.access import Access
 from sysfleet.remote.known_hosts import KnownHosts
+from sysfleet.remote.openssh_bastion import passage
 from sysfleet.remote.openssh_client import Client
 from sysfleet.remote.openssh_command import Options, configuration, login, over, preferred_kex
 from sysfleet.remote.openssh_session import OpensshSession, connect
@@ -338,6 +339,20 @@ def test_many_at_once_share_one_login_to_a_bastion(way: Way, tmp_path: Path, sho
 
 
 def test_a_bastion_whose_connection_died_is_connected_to_anew(way: Way, tmp_path: Path, short: Path) -> None:
+    with before(way, tmp_path) as (bastion, through), ssh_of(through, short) as ssh:
+        access = Access(KnownHosts(), privilege="none")
+        with closing(access):
+            found = passage(ssh, through.target.jumps, access, until=soon())
+            assert found is not None
+            for process in machine_processes(f"ControlPath={found.socket}"):
+                os.kill(process, signal.SIGKILL)
+            assert found._ended.wait(30)
+            with closing(connect(ssh, through.target, access, deadline=soon())) as session:
+                assert run(session, b"echo hi") == b"hi\n"
+            assert connections(bastion) == 2
+
+
+def test_a_bastion_is_connected_to_anew_after_a_pause_of_the_run(way: Way, tmp_path: Path, short: Path) -> None:
     with before(way, tmp_path) as (bastion, through), ssh_of(through, short) as ssh:
         access = Access(KnownHosts(), privilege="none")
         with closing(access):
