@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -10,14 +12,20 @@ import msgspec
 from sysfleet.host import Reading
 from sysfleet.outcome import ErrorRecord, HostOutcome, Status
 from sysfleet.planning.content import HEADER
-from sysfleet.planning.records import Plan
+from sysfleet.planning.records import Plan, Write
 from sysfleet.remote.programs.changing import ChangeRecord, ChangeRequest, change_program, parse_change
 from sysfleet.remote.programs.persisting import PersistRequest
 from sysfleet.remote.programs.placing import OurFile
+from sysfleet.remote.programs.reverting import RevertRecord, parse_revert, revert_program
 from sysfleet.remote.session import Session
 from sysfleet.sysctl.value import same
 from sysfleet.tasks.job import Job, Prepared
 from sysfleet.tasks.tell import settled_row
+
+# What of an interface's addresses or routes goes or comes when one of these is written does not come back with it.
+_MOVES_ADDRESSES = re.compile(
+    r"net\.ipv6\.conf\..+\.(?:disable_ipv6|forwarding|accept_ra\w*|autoconf|addr_gen_mode|use_tempaddr|max_addresses)"
+)
 
 
 def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: float) -> Prepared:
@@ -33,6 +41,7 @@ def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: f
             files_token=reading.files_token,
             our_file=plan.file.path,
             file=OurFile(plan.file.path, plan.file.after, HEADER),
+            keeps_addresses=_moves_addresses(plan.writes),
         )
     persist = PersistRequest(
         run_id=job.run,
@@ -42,8 +51,13 @@ def prepare(job: Job, plan: Plan, reading: Reading, row: HostOutcome, read_at: f
         files_token=reading.files_token,
         settle=plan.settle,
         header=HEADER,
+        armed=change is not None,
     )
     return Prepared(row, change, persist, reading.facts.uptime_s, read_at)
+
+
+def _moves_addresses(writes: Iterable[Write]) -> bool:
+    return any(_MOVES_ADDRESSES.fullmatch(write.key) for write in writes)
 
 
 def not_after(prepared: Prepared, deadline: float) -> float:
@@ -51,12 +65,16 @@ def not_after(prepared: Prepared, deadline: float) -> float:
     return prepared.uptime_s + (deadline - prepared.read_at)
 
 
-def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -> HostOutcome:
-    """Write and read back. CHANGED when every value is as wanted; whatever was written is put back else."""
+def change(session: Session, job: Job, prepared: Prepared, *, deadline: float, watch_s: int) -> HostOutcome:
+    """Write and read back, under the host's own watchdog for so long; 0 is without one.
+
+    CHANGED when every value is as wanted; whatever was written is put back else.
+    """
     if prepared.change is None:
         raise ValueError("nothing to change")
-    request = replace(prepared.change, not_after_s=not_after(prepared, deadline))
-    record = _run(session, job, request, deadline)
+    request = replace(prepared.change, not_after_s=not_after(prepared, deadline), watch_s=watch_s)
+    done = session.run(change_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
+    record = parse_change(done.stdout)
     if record.state != "settled":
         return _row_of(record, prepared.row)
     values = {key: running.text for key, running in record.values.items() if running.text is not None}
@@ -69,35 +87,55 @@ def change(session: Session, job: Job, prepared: Prepared, *, deadline: float) -
 
 
 def put_back(session: Session, job: Job, prepared: Prepared, row: HostOutcome, *, deadline: float) -> HostOutcome:
-    """Write the old values again: REVERTED, with the reason that is in the row; FAILED where they do not take."""
-    if prepared.change is None:
-        return row
-    old = tuple((key, running.text or "") for key, running in prepared.change.compare if running.text is not None)
-    request = replace(
-        prepared.change,
-        not_after_s=not_after(prepared, deadline),
-        compare=(),
-        settle=old,
-        files_token=None,
-        file=None,
-    )
-    record = _run(session, job, request, deadline)
-    if record.state == "settled":
+    """Have the host put everything back now: REVERTED where its record says so, FAILED where not all took."""
+    record = _undo(session, job, row.error.message if row.error is not None else "it was not confirmed", deadline)
+    if record.state == "reverted":
         reverted = msgspec.structs.replace(row, status=Status.REVERTED, settings=prepared.row.settings)
         return _and(reverted, "the running values were put back")
     failed = msgspec.structs.replace(row, status=Status.FAILED)
-    return _and(failed, f"the running values could not be put back: {record.state}")
+    return _and(failed, f"the running values could not be put back: {_said(record)}")
+
+
+def look_up(session: Session, job: Job, row: HostOutcome, lost: HostOutcome, *, deadline: float) -> HostOutcome:
+    """What became of a change whose end nobody saw; where it is neither done nor undone it is put back.
+
+    `row` is the host's row before the change, `lost` the one that says how it was lost.
+    """
+    why = lost.error.message if lost.error is not None else ""
+    record = _undo(session, job, f"the controller lost the host: {why}", deadline)
+    row = msgspec.structs.replace(row, error=lost.error, changes=0)
+    match record.state:
+        case "committed":
+            note = f"{why}; the host's record says that the change is committed"
+            return msgspec.structs.replace(row, status=Status.CHANGED, error=None, notes=(*row.notes, note))
+        case "reverted":
+            reverted = msgspec.structs.replace(row, status=Status.REVERTED)
+            return _and(reverted, f"the host's record says reverted: {record.why}")
+        case "none":
+            return _and(msgspec.structs.replace(row, status=lost.status), "nothing was written")
+        case "restarted":
+            said = "the host restarted meanwhile, and has what its files say"
+            return _and(msgspec.structs.replace(row, status=lost.status), said)
+        case _:
+            failed = msgspec.structs.replace(row, status=Status.FAILED)
+            return _and(failed, f"the running values could not be put back: {_said(record)}")
+
+
+def _undo(session: Session, job: Job, why: str, deadline: float) -> RevertRecord:
+    text = " ".join(why.split())[:200]
+    undo = revert_program(job.run, "".join(letter if letter.isprintable() else "?" for letter in text))
+    done = session.run(undo, deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
+    return parse_revert(done.stdout)
+
+
+def _said(record: RevertRecord) -> str:
+    return f"{record.state}: {record.why}" if record.why else record.state
 
 
 def _and(row: HostOutcome, what: str) -> HostOutcome:
     """The row with what happened after its error, in the error's own line."""
     error = row.error or ErrorRecord("ChangeError", "put back", "the change was not confirmed")
     return msgspec.structs.replace(row, error=msgspec.structs.replace(error, message=f"{error.message}; {what}"))
-
-
-def _run(session: Session, job: Job, request: ChangeRequest, deadline: float) -> ChangeRecord:
-    done = session.run(change_program(request), deadline=deadline, limit_bytes=job.limit_bytes, privileged=True)
-    return parse_change(done.stdout)
 
 
 def _row_of(record: ChangeRecord, row: HostOutcome) -> HostOutcome:

@@ -20,6 +20,7 @@ _STATUS = {
     "blocked": Status.BLOCKED,
     "too_late": Status.FAILED,
     "failed": Status.FAILED,
+    "reverted": Status.REVERTED,
 }
 
 
@@ -27,6 +28,7 @@ _WORDS = {
     "changed_since": "changed since the plan: {}",
     "locked": "another run is changing this host",
     "too_late": "its time was over before the file could be written",
+    "reverted": "the host had put the change back before it was confirmed: {}",
 }
 
 

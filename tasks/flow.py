@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import msgspec
 from nornir.core.task import Result, Task
 
-from sysfleet.errors import HostError
+from sysfleet.errors import HostError, PrivilegeDenied
 from sysfleet.host import Reading
 from sysfleet.outcome import HostOutcome, Status
 from sysfleet.planning.content import own_content
 from sysfleet.planning.records import Plan
 from sysfleet.remote.session import Session
-from sysfleet.tasks.change import change, prepare, put_back
+from sysfleet.tasks.change import change, look_up, prepare, put_back
 from sysfleet.tasks.confirm import confirm
 from sysfleet.tasks.job import Command, Job, Prepared, Stopped
 from sysfleet.tasks.read import read, read_more
 from sysfleet.tasks.tell import row_of_error, row_of_plan, timed
 
 # Phases in which a host is not to be left alone: its change is under way.
-IN_CHANGE = frozenset({"change", "confirm", "put back"})
+IN_CHANGE = frozenset({"change", "confirm", "put back", "look up"})
+_FIRST_LOOK_S = 3.0  # how long the first connection is waited for, once something went wrong
+_PROGRAMS_S = 5  # what the watchdog gives the programs beyond the time for the new login
+_UNWATCHED = "run.confirm_timeout_s is 0: no watchdog on the host, and no new login proved that it lets one in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class _Way:
         self._deadline = self.begun + job.deadline_s
         self.name: str = task.host.name
         self.phase = "connect"
+        self._put_back_at = self.begun  # when the host puts its change back by itself
 
     def go(self) -> Finished:
         waiting = self._job.prepared.get(self.name)
@@ -96,12 +101,27 @@ class _Way:
         return Status.DRIFTED if plan.drifted else Status.OK
 
     def _apply(self, session: Session, prepared: Prepared) -> HostOutcome:
+        try:
+            return self._change(session, prepared)
+        except HostError as error:
+            begun = self.phase in IN_CHANGE and not (self.phase == "change" and isinstance(error, PrivilegeDenied))
+            if prepared.change is None or not begun:
+                raise
+            return self._look_up(session, prepared, row_of_error(self.name, self._job, error, self.phase))
+
+    def _change(self, session: Session, prepared: Prepared) -> HostOutcome:
         row, proof = prepared.row, session
+        watched = bool(self._job.confirm_timeout_s)
         if prepared.change is not None:
             self._enter("change")
-            row = change(session, self._job, prepared, deadline=self._deadline)
+            watch_s = self._watch_s()
+            self._put_back_at = self._job.clock() + watch_s
+            row = change(session, self._job, prepared, deadline=self._deadline, watch_s=watch_s)
             if row.status is not Status.CHANGED:
                 return row
+        if prepared.change is not None and not watched:
+            row = msgspec.structs.replace(row, notes=(*row.notes, _UNWATCHED))
+        elif prepared.change is not None:
             # A new login proves that the change has not cut the way in; the first stays open as the way back.
             try:
                 proof = self._connect("confirm", by=self._confirmed_by())
@@ -111,16 +131,47 @@ class _Way:
                 self._enter("put back")
                 return put_back(session, self._job, prepared, row, deadline=self._deadline)
         self._enter("confirm")
-        confirmed = confirm(proof, self._job, prepared, row, deadline=self._deadline)
-        if prepared.change is None or confirmed.status in (Status.CHANGED, Status.UNVERIFIED):
+        # Later than that the host has begun to put its change back.
+        by = self._deadline if prepared.change is None else min(self._deadline, self._put_back_at)
+        confirmed = confirm(proof, self._job, prepared, row, deadline=by if watched else self._deadline)
+        if prepared.change is None or confirmed.status in (Status.CHANGED, Status.UNVERIFIED, Status.REVERTED):
             return confirmed
         self._enter("put back")
         return put_back(session, self._job, prepared, confirmed, deadline=self._deadline)
 
+    def _look_up(self, first: Session, prepared: Prepared, lost: HostOutcome) -> HostOutcome:
+        """Ask the host itself: over the first connection, over a new one, and once its watchdog has done its work."""
+        last = self._deadline - 1.0
+        session: Session | None = first
+        self._enter("look up")
+        while True:
+            try:
+                if session is not None:
+                    soon = min(last, self._job.clock() + _FIRST_LOOK_S)
+                    return look_up(session, self._job, prepared.row, lost, deadline=soon)
+                session = self._connect("look up", by=last)
+                return look_up(session, self._job, prepared.row, lost, deadline=last)
+            except HostError:
+                now = self._job.clock()
+                if session is first:
+                    session = None
+                    continue
+                session = None
+                again = max(now, self._put_back_at) + 1.0
+                if again >= last or self._job.progress.stop.is_set():
+                    return lost
+                self._job.pause(again - now)
+
+    def _watch_s(self) -> int:
+        """How long the host waits before it puts its change back: so that the run can still ask it whether it did."""
+        window_s = min(self._job.confirm_timeout_s, 0.6 * (self._deadline - self._job.clock()))
+        return math.ceil(window_s) + _PROGRAMS_S if window_s > 0 else 0
+
     def _confirmed_by(self) -> float:
         """When the second login must have worked: early enough to put everything back if it does not."""
         now = self._job.clock()
-        return now + min(self._job.confirm_timeout_s, 0.75 * (self._deadline - now))
+        window_s = min(self._job.confirm_timeout_s, 0.75 * (self._deadline - now))
+        return min(now + window_s, self._put_back_at)
 
     def _connect(self, phase: str, *, by: float) -> Session:
         self._enter(phase)
@@ -129,7 +180,7 @@ class _Way:
         said = host.get_connection_parameters(plugin).extras or {}
         # Whatever is changed over a connection is put back over the same one, should no new one come about.
         stays = phase == "connect" and self._job.command is Command.APPLY and not self._job.survey
-        extras = {**said, "deadline": by, "new": phase == "confirm", "stays": stays}
+        extras = {**said, "deadline": by, "new": phase in ("confirm", "look up"), "stays": stays}
         host.open_connection(plugin, self._task.nornir.config, extras=extras)
         session: Session = host.connections[plugin].connection
         self._opened.append(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -75,13 +76,14 @@ class Job:
     progress: Progress
     clock: Callable[[], float]
     deadline_s: float = 60.0
-    confirm_timeout_s: float = 60.0
+    confirm_timeout_s: float = 60.0  # 0: no watchdog on the host, and no second login
     limit_bytes: int = 16 << 20  # of one program's output; 2,000 interfaces give 3 MiB
     survey: bool = False  # apply that will ask first: stop before writing
     prepared: Mapping[str, Prepared] = field(default_factory=dict)
     privileged_read: bool = False
     also: tuple[Key, ...] = ()  # keys to read besides those of the policy
     cannot_change: Mapping[str, str] = field(default_factory=dict)  # why nothing may be changed on a host
+    pause: Callable[[float], object] = time.sleep
 
 
 class Stopped(HostError):

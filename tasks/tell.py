@@ -49,7 +49,7 @@ _STATUS_OF: tuple[tuple[type[FleetError], Status], ...] = (
     (CommandTimeout, Status.UNREACHABLE),
 )
 _ANY_PROGRAM = "run"  # what a session says, which does not know what its program was for
-_UNDECIDED = frozenset({"change", "confirm", "put back"})
+_UNDECIDED = frozenset({"change", "confirm", "put back", "look up"})
 
 
 def row_of_plan(
@@ -92,7 +92,8 @@ def row_of_error(host: str, job: Job, error: Exception, phase: str, *, put_back:
     evidence = error.evidence if isinstance(error, HostError) else None
     if evidence:
         message = f"{message}: {evidence}"
-    if phase in _UNDECIDED and status is Status.UNREACHABLE and not put_back:
+    refused = phase == "change" and isinstance(error, PrivilegeDenied)  # before the program began
+    if phase in _UNDECIDED and not (put_back or refused or isinstance(error, Stopped)):
         message = f"in change, state unknown: {message}"
     hint = error.hint if isinstance(error, FleetError) else None
     record = ErrorRecord(type(error).__name__, phase, message, hint)
@@ -122,13 +123,15 @@ def _settled(setting: SettingOutcome, values: Mapping[Key, str]) -> SettingOutco
     wanted = setting.wanted
     text = next((t for t in texts if t is not None and (wanted is None or same(key, wanted, t))), setting.running)
     notes = setting.notes if text == setting.running else (*setting.notes, f"was {setting.running}")
-    verdict = Verdict.OK if setting.verdict is Verdict.CHANGE else setting.verdict
+    kept = wanted is None or text is None or " ".join(wanted.split()) == text
+    verdict = (Verdict.OK if kept else Verdict.REWRITTEN) if setting.verdict is Verdict.CHANGE else setting.verdict
     return msgspec.structs.replace(
         setting,
         running=text,
         verdict=verdict,
         at_boot=setting.at_boot_planned,
         at_boot_unknown=None,
+        boot_winner=setting.boot_winner if setting.at_boot == setting.at_boot_planned else None,
         interfaces={},
         notes=notes,
         why=None,

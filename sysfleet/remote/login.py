@@ -23,6 +23,7 @@ from sysfleet.remote.password import Password, PasswordOnTrial, PasswordRefused
 _HINT = "check the user and the key: ssh -v with the same ones tells more"
 # OpenSSH hangs up after six by default; the password counts too.
 MAX_KEYS = 5
+_TAKES_NONE = "a password: the host takes none"
 
 
 def log_in(
@@ -64,9 +65,13 @@ def _named(keys: Sequence[Identity]) -> str:
     return names if len(keys) <= 3 else f"{names} and {len(keys) - 3} more keys"
 
 
+def _takes_passwords(attempts: _Attempts) -> bool:
+    return attempts.may("password") or attempts.may("keyboard-interactive")
+
+
 def _by_password(attempts: _Attempts, user: str, password: Password, who: str, until: float) -> bool:
-    if not (attempts.may("password") or attempts.may("keyboard-interactive")):
-        attempts.left_out("a password: the host takes none")
+    if not _takes_passwords(attempts):
+        attempts.left_out(_TAKES_NONE)
         return False
     try:
         secret = password.ask(who, until=until)
@@ -84,6 +89,8 @@ def _by_password(attempts: _Attempts, user: str, password: Password, who: str, u
         # A host that still takes passwords has judged this one, and would count it twice.
         if not took and not attempts.may("password") and attempts.may("keyboard-interactive"):
             took = attempts.interactive(user, secret)
+        if not took and not _takes_passwords(attempts):
+            attempts.left_out(_TAKES_NONE)
         settle = password.worked if took else attempts.verdict(password)
         return took
     except LoginRejected:

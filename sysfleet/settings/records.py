@@ -127,7 +127,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: Annotated[float, _setting("longest time for one host, end to end", unit="s", gt=0, le=_DAY_S)] = 60.0
     confirm_timeout_s: Annotated[
         float,
-        _setting("how long a host waits for the proof over a new connection", unit="s", gt=0, le=_HOUR_S),
+        _setting(
+            "how long a host waits for the proof over a new connection before it puts its change back by itself;"
+            " 0: neither is there",
+            unit="s",
+            ge=0,
+            le=_HOUR_S,
+        ),
     ] = 60.0
     batch: Annotated[
         tuple[_Share, ...],

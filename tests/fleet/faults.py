@@ -156,7 +156,7 @@ WORDS: Mapping[str, str] = {
     "key-unreadable": "the key",
     "floods": "how much was taken; no more is kept",
     "floods-in-frame": "how much was taken; no more is kept",
-    "sends-binary": "that it is not an answer, with the beginning made printable",
+    "sends-binary": "that it is not an answer, with the end of it made printable",
     "sends-escapes": "that it is not an answer, with nothing a terminal would obey",
     "sends-other-mark": "that the program did not come to its end",
     "endless-line": "how much was taken; no more is kept",
@@ -169,7 +169,7 @@ WORDS: Mapping[str, str] = {
     "proc-sys-read-only": "the keys; nothing is changed",
     "key-read-only": "the key, with the verdict `readonly`; nothing is changed",
     "absent-key": "the setting has the verdict `missing`, with the reason",
-    "rounds": "the setting is `rewritten` where the kernel shows another number",
+    "rounds": "nothing: it is as wanted; the setting is `rewritten` where the kernel shows another number",
     "refuses-value": "the key and the kernel's words; all is put back",
     "no-flock": "what is missing; nothing is changed",
     "busybox-only": "what is missing, where this BusyBox lacks a program",
@@ -177,4 +177,16 @@ WORDS: Mapping[str, str] = {
     "talos": "the owner",
     "image-read-only": "the folder that is read-only",
     "openwrt": "the owner",
+}
+
+# The phase in which each is met.
+PHASES: Mapping[str, str] = {
+    **dict.fromkeys(("refuses", "black-hole", "silent", "slow"), "connect"),
+    **dict.fromkeys(("other-host-key", "no-known-key", "revoked-key", "login-refused"), "connect"),
+    **dict.fromkeys(("drops-mid-read", "nologin", "key-unreadable", "floods", "floods-in-frame"), "read"),
+    **dict.fromkeys(("sends-binary", "sends-escapes", "sends-other-mark", "endless-line"), "read"),
+    **dict.fromkeys(("escapes-in-value", "etc-read-only", "sysctl-d-is-link", "file-of-others"), "plan"),
+    **dict.fromkeys(("proc-sys-read-only", "key-read-only", "nixos", "talos", "image-read-only", "openwrt"), "plan"),
+    **dict.fromkeys(("not-in-sudoers", "disk-full", "file-immutable", "refuses-value", "no-flock"), "change"),
+    **dict.fromkeys(("busybox-only", "drops-mid-write"), "change"),
 }

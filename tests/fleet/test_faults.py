@@ -16,7 +16,7 @@ from sysfleet.lab import Lab
 from sysfleet.outcome import FleetReport, HostOutcome, Status
 from sysfleet.sample import sample_folder
 from sysfleet.settings import override, parse
-from tests.fleet.faults import CASES, KEY, ROOT_PASSWORD, WORDS, Case
+from tests.fleet.faults import CASES, KEY, PHASES, ROOT_PASSWORD, WORDS, Case
 from tests.support.lab import make_lab
 from tests.support.needs import needs, needs_root
 
@@ -84,7 +84,7 @@ def test_each_has_its_row(met: Met, case: Case) -> None:
     for key, verdict in case.settings.items():
         assert re.fullmatch(verdict, verdicts[key]), (key, verdicts[key])
     if row.error is not None:
-        assert row.error.phase, row.error
+        assert row.error.phase == PHASES[case.host.name], row.error
         assert row.error.message.isprintable()
 
 

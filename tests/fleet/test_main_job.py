@@ -362,15 +362,15 @@ def test_a_host_that_another_run_is_changing_is_blocked_until_that_run_is_over(m
     fleet = fleet_of(lab)
     uptime = int(float(host.run(["cat", "/proc/uptime"]).stdout.split()[0]))
     host.run(["mkdir", "-m", "0700", "/run/sysfleet"])
-    host.run(["tee", "/run/sysfleet/change"], input=f"another-run {uptime + 3600}\n".encode())
+    host.run(["tee", "/run/sysfleet/change"], input=f"armed another-run {uptime + 3600} {host.boot_id}\n".encode())
     row = rows_of(fleet.apply())["web1"]
     assert row.status is Status.BLOCKED
     assert row.error is not None
     assert row.error.message == "another run is changing this host"
     assert host.read("net.ipv4.tcp_rfc1337") == "0"
-    host.run(["tee", "/run/sysfleet/change"], input=f"another-run {uptime - 1}\n".encode())
+    host.run(["tee", "/run/sysfleet/change"], input=f"armed another-run {uptime - 11} {host.boot_id}\n".encode())
     assert statuses(fleet.apply()) == {"web1": Status.CHANGED}
-    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"lock"]
+    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"change", b"lock"]
 
 
 def test_a_host_that_takes_no_second_login_is_put_back_over_the_first(make_lab: LabFactory) -> None:
@@ -394,7 +394,8 @@ def test_a_host_that_takes_no_second_login_is_put_back_over_the_first(make_lab: 
     assert (row.error.type, row.error.phase) == ("LoginRejected", "connect")
     assert host.read("net.ipv4.tcp_rfc1337") == "0"
     assert not (host.root / OURS).exists()
-    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"lock"]
+    assert host.run(["ls", "/run/sysfleet"]).stdout.split() == [b"change", b"lock"]
+    assert b"\nreverted " in host.run(["cat", "/run/sysfleet/change"]).stdout
 
 
 def test_values_as_people_write_them_are_verified_as_the_kernel_shows_them(make_lab: LabFactory) -> None:

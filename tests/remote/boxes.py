@@ -15,7 +15,9 @@ from tests.support.needs import needs, needs_namespaces
 
 MARK = "0123456789abcdef0123456789abcdef"
 
-_BUSYBOX_PROGRAMS = ("awk", "cat", "chmod", "cksum", "dd", "flock", "ls", "mkdir", "mv", "rm", "sync")
+_BUSYBOX_PROGRAMS = (
+    *("awk", "cat", "chmod", "cksum", "dd", "flock", "ln", "ls", "mkdir", "mv", "rm", "setsid", "sh", "sleep", "sync"),
+)
 _SYSTEM = "${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin"
 _FROM_ETC = ("alternatives", "passwd", "group", "ld.so.cache")
 

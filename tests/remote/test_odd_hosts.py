@@ -19,6 +19,7 @@ from sysfleet.remote.programs.changing import ChangeRecord, ChangeRequest, chang
 from sysfleet.remote.programs.persisting import PersistRecord, PersistRequest, parse_persist, persist_program
 from sysfleet.remote.programs.placing import OurFile
 from sysfleet.remote.programs.reading import ReadRequest, parse_reading, read_program
+from sysfleet.remote.programs.reverting import RevertRecord, parse_revert, revert_program
 from sysfleet.sysctl.key import Key
 from tests.remote.boxes import Box, Shell, shells
 from tests.support.needs import needs
@@ -80,13 +81,12 @@ def persist(
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> PersistRecord:
     token = read(host, shell).files_token
-    request = PersistRequest(run, host.uptime_s() + 60, PATH, content, token, (), HEADER)
+    request = PersistRequest(run, host.uptime_s() + 60, PATH, content, token, (), HEADER, armed=True)
     return parse_persist(host.perform(shell, persist_program(request), **environment).body)
 
 
-def put_back(host: Box, shell: Shell) -> ChangeRecord:
-    request = ChangeRequest("r1", host.uptime_s() + 60, (), [(COOKIES, "1")], (COOKIES,), files_token=None)
-    return parse_change(host.perform(shell, change_program(request)).body)
+def put_back(host: Box, shell: Shell) -> RevertRecord:
+    return parse_revert(host.perform(shell, revert_program("r1", "a test")).body)
 
 
 def inside(host: Box) -> str:
@@ -186,7 +186,7 @@ def test_the_new_file_lies_ready_when_values_are_written_and_is_renamed_then(hos
     ours = host.etc / "sysctl.d/99-zz-sysfleet.conf"
     assert ours.stat().st_ino == number
     assert ours.stat().st_mode & 0o7777 == 0o644
-    assert inside(host) == "/etc/sysctl.d/:\n99-zz-sysfleet.conf\n\n/run/sysfleet:"
+    assert inside(host) == "/etc/sysctl.d/:\n99-zz-sysfleet.conf\n\n/run/sysfleet:\nchange"
 
 
 def test_what_a_dead_run_left_behind_goes_with_the_next(host: Box, shell: Shell) -> None:
@@ -195,7 +195,7 @@ def test_what_a_dead_run_left_behind_goes_with_the_next(host: Box, shell: Shell)
     (host.etc / "sysctl.d/.sysfleet-link.new").symlink_to("/etc/passwd")
     assert change(host, shell, run="r2").state == "settled"
     assert persist(host, shell, run="r2").state == "committed"
-    assert inside(host) == "/etc/sysctl.d/:\n99-zz-sysfleet.conf\n\n/run/sysfleet:"
+    assert inside(host) == "/etc/sysctl.d/:\n99-zz-sysfleet.conf\n\n/run/sysfleet:\nchange"
 
 
 def test_a_ready_file_that_is_not_what_is_to_be_put_in_place_is_made_anew(host: Box, shell: Shell) -> None:
@@ -207,7 +207,7 @@ def test_a_ready_file_that_is_not_what_is_to_be_put_in_place_is_made_anew(host: 
 
 def test_putting_back_takes_the_ready_file_away(host: Box, shell: Shell) -> None:
     assert change(host, shell).state == "settled"
-    assert put_back(host, shell).state == "settled"
+    assert put_back(host, shell) == RevertRecord("reverted", "a test")
     assert "sysfleet" not in host.sh("ls -A /etc/sysctl.d")
 
 
@@ -215,7 +215,7 @@ def test_putting_back_needs_no_room_on_any_disk(host: Box, shell: Shell) -> None
     assert change(host, shell).state == "settled"
     for folder in ("/etc/sysctl.d", "/tmp", "/var/tmp"):
         host.sh(f"mount -t tmpfs -o size=4k,nr_inodes=2 none {folder} && cat /dev/zero >{folder}/full 2>/dev/null || :")
-    assert put_back(host, shell).state == "settled"
+    assert put_back(host, shell) == RevertRecord("reverted", "a test")
     assert host.get("net/ipv4/tcp_syncookies") == "1"
 
 
@@ -310,13 +310,13 @@ def test_a_key_that_is_read_only_by_its_mode_stops_the_change(host: Box, every_s
         assert record.refusals == ((key, "Permission denied"),)
 
 
-PROGRAMS = ("awk", "cat", "cksum", "dd", "flock", "head", "ls", "mkdir", "mv", "rm", "sync")
+PROGRAMS = ("awk", "cat", "cksum", "dd", "flock", "head", "ln", "ls", "mkdir", "mv", "rm", "setsid", "sleep", "sync")
 
 
 def with_programs(folder: Path, shell: Shell, names: Sequence[str]) -> Shell:
     """The shell with these programs and no others."""
     folder.mkdir()
-    for name in names:
+    for name in ("sh", *names):
         (folder / name).symlink_to(needs(name))
     return replace(shell, path=str(folder), alone=True)
 
@@ -337,7 +337,7 @@ def test_a_host_that_lacks_a_program_works_or_says_so_before_the_first_write(
     else:
         assert read(host, bare, COOKIES).values == reading.values
     record = change(host, bare, reading=reading)
-    if lacking in {"dd", "head"}:
+    if lacking in {"dd", "head", "setsid"}:
         assert record.state == "settled"
         assert persist(host, dash).state == "committed"
     else:

@@ -16,7 +16,7 @@ from sysfleet.host import Running, RunningState
 from sysfleet.remote.evidence import clean, clean_fact
 from sysfleet.remote.programs import asks, checked_path, checked_text, program, quoted, source
 from sysfleet.remote.programs.placing import OurFile, file_lines
-from sysfleet.remote.programs.reading import lines_of, parse_values
+from sysfleet.remote.programs.reading import NAME, key_of, lines_of, parse_values
 from sysfleet.sysctl.key import Key
 
 ChangeState = Literal["settled", "changed_since", "locked", "too_late", "blocked", "failed", "refused", "reverted"]
@@ -24,14 +24,14 @@ ChangeState = Literal["settled", "changed_since", "locked", "too_late", "blocked
 Moved = tuple[Key, str | None, str | None]
 """A key, the value it should have and the one it has; None where there is no value to be read."""
 
+_WATCHDOG = ("record.sh", "compare.sh", "undo.sh")
 _MOST = 20_000  # keys that a program has anything to say of
 _RUN = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
-_SWAPPED = str.maketrans("./", "/.")
 _STATE = re.compile(r"^S ([a-z_]+)$", re.MULTILINE)
 _WHY = re.compile(r"^Y (.*)$", re.MULTILINE)
-_MOVED = re.compile(r"^M ([!-~]+)\t([=?-])(.*)\t([=?-])(.*)$", re.MULTILINE)
-_WRITTEN = re.compile(r"^W ([!-~]+)\t(.*)$", re.MULTILINE)
-_REFUSED = re.compile(r"^R ([!-~]+)\t(.*)$", re.MULTILINE)
+_MOVED = re.compile(rf"^M ({NAME})\t([=?-])(.*)\t([=?-])(.*)$", re.MULTILINE)
+_WRITTEN = re.compile(rf"^W ({NAME})\t(.*)$", re.MULTILINE)
+_REFUSED = re.compile(rf"^R ({NAME})\t(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,11 @@ class ChangeRequest:
 
     `compare` is what the plan was made from, `settle` every managed key with its wanted text; both are
     written in their order, so let it be the safe canonical one. Nothing is written after `not_after_s` of the
-    host's uptime; until then, or until its file is in place, the host is in change by this run and no other may
-    begin. `files_token` is of the reading; None, when values are put back, compares no files and ends the change.
-    With `file`, its place is looked at and the new file made ready beside it before the first value is written.
+    host's uptime. Until then, or until its file is in place, the host is in change by this run and no other may
+    begin. `files_token` is of the reading. With `file`, its place is looked at and the new file made ready beside it
+    before the first value is written. `watch_s` seconds after that the host puts everything back by itself, unless
+    the file is in place by then; 0 means never. With `keeps_addresses` it also puts back IPv6 addresses and default
+    routes, as far as they are gone.
     """
 
     run_id: str
@@ -50,9 +52,11 @@ class ChangeRequest:
     compare: Sequence[tuple[Key, Running]]
     settle: Sequence[tuple[Key, str]]
     read_back: tuple[Key, ...]
-    files_token: str | None
+    files_token: str
     our_file: str = "/etc/sysctl.d/99-zz-sysfleet.conf"
     file: OurFile | None = None
+    watch_s: int = 60
+    keeps_addresses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +82,20 @@ class ChangeRecord:
 
 def change_program(request: ChangeRequest) -> bytes:
     """The shell program that makes the change; ValueError for a key or value that cannot be sent."""
-    end = request.files_token is None
-    verb = "end" if end else "keep" if request.file is None else request.file.verb
+    verb = "keep" if request.file is None else request.file.verb
+    keeps = "yes" if request.keeps_addresses else "no"
+    parts = "\n".join(source(name) for name in _WATCHDOG)
     return program(
         source("prelude.sh"),
+        # The text is needed as such, for the watchdog's file, and as part of this program.
+        f"sf_parts={quoted(parts)}",
+        'eval "$sf_parts"',
         source("writing.sh"),
         source("change.sh"),
         asks(request.read_back),
         _request(request),
-        f"sf_change {quoted(request.our_file)} {int(request.not_after_s)} {checked_run(request.run_id)} {verb}",
+        f"sf_change {quoted(request.our_file)} {int(request.not_after_s)} {checked_run(request.run_id)} {verb} "
+        f"{request.watch_s:d} {keeps}",
     )
 
 
@@ -96,8 +105,8 @@ def parse_change(stdout: bytes) -> ChangeRecord:
     state = state_in(text, get_args(ChangeState))
     return ChangeRecord(
         cast("ChangeState", state),
-        written=tuple((_key(found[1]), clean_fact(found[2], limit=4096)) for found in _some(_WRITTEN, text)),
-        refusals=tuple((_key(found[1]), clean(found[2])) for found in _some(_REFUSED, text)),
+        written=tuple((key_of(found[1]), clean_fact(found[2], limit=4096)) for found in _some(_WRITTEN, text)),
+        refusals=tuple((key_of(found[1]), clean(found[2])) for found in _some(_REFUSED, text)),
         moved=moved_in(text),
         values=parse_values(text),
         why=why_in(text),
@@ -119,11 +128,6 @@ def comparable(key: Key, running: Running) -> str | None:
     if running.state is RunningState.VALUE:
         return f"{path}\t={_flat(running.text or '')}"
     return f"{path}\t-"
-
-
-def expected_files(token: str | None) -> str:
-    """How a program is told which files there must be: the token, or a word that stands for any."""
-    return "any" if token is None else token
 
 
 def settled_lines(settle: Sequence[tuple[Key, str]]) -> str:
@@ -156,7 +160,7 @@ def why_in(text: str) -> str:
 def moved_in(text: str) -> tuple[Moved, ...]:
     """What is not as it should be, in the program's order."""
     return tuple(
-        (_key(found[1]), _value(found[2], found[3]), _value(found[4], found[5])) for found in _some(_MOVED, text)
+        (key_of(found[1]), _value(found[2], found[3]), _value(found[4], found[5])) for found in _some(_MOVED, text)
     )
 
 
@@ -171,7 +175,7 @@ def _request(request: ChangeRequest) -> str:
             "sf_request() {",
             f"sf_compare={quoted(chr(10).join(compare))}",
             f"sf_settle={quoted(settled_lines(request.settle))}",
-            f"sf_expected={quoted(expected_files(request.files_token))}",
+            f"sf_expected={quoted(request.files_token)}",
             *(file_lines(request.file) if request.file is not None else ()),
             "}",
         ]
@@ -180,10 +184,6 @@ def _request(request: ChangeRequest) -> str:
 
 def _flat(text: str) -> str:
     return " ".join(checked_text(text).split())
-
-
-def _key(path: str) -> Key:
-    return Key(path.translate(_SWAPPED))
 
 
 def _value(how: str, text: str) -> str | None:

@@ -15,7 +15,7 @@ from sysfleet.remote.programs.placing import OurFile, file_lines
 from sysfleet.remote.programs.reading import lines_of
 from sysfleet.sysctl.key import Key
 
-PersistState = Literal["committed", "changed_since", "too_late", "locked", "blocked", "failed"]
+PersistState = Literal["committed", "changed_since", "too_late", "locked", "blocked", "failed", "reverted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class PersistRequest:
     """The file as it is to be; None takes it away.
 
     `header` is the first line of every file of ours: a file without it is not touched. `files_token` is that
-    of the last reading; `settle` is looked at once more.
+    of the last reading; `settle` is looked at once more. With `armed`, values were changed before, and the file is
+    put in place only while the host's record says that this change stands.
     """
 
     run_id: str
@@ -33,11 +34,15 @@ class PersistRequest:
     files_token: str
     settle: Sequence[tuple[Key, str]]
     header: str
+    armed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PersistRecord:
-    """What became of the file. `committed` with `moved`: it is in place, but by then these keys had moved."""
+    """What became of the file. `committed` with `moved`: it is in place, but by then these keys had moved.
+
+    `reverted`: the host had put the change back by then, and `why` is what its record says.
+    """
 
     state: PersistState
     why: str = ""
@@ -49,6 +54,8 @@ def persist_program(request: PersistRequest) -> bytes:
     file = OurFile(request.path, request.content, request.header)
     return program(
         source("prelude.sh"),
+        source("record.sh"),
+        source("compare.sh"),
         source("writing.sh"),
         source("persist.sh"),
         "sf_request() {",
@@ -56,7 +63,8 @@ def persist_program(request: PersistRequest) -> bytes:
         f"sf_expected={quoted(request.files_token)}",
         *file_lines(file),
         "}",
-        f"sf_persist {file.verb} {quoted(request.path)} {int(request.not_after_s)} {checked_run(request.run_id)}",
+        f"sf_persist {file.verb} {quoted(request.path)} {int(request.not_after_s)} {checked_run(request.run_id)} "
+        f"{'armed' if request.armed else 'alone'}",
     )
 
 

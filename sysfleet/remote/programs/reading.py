@@ -90,14 +90,31 @@ def parse_values(text: str) -> dict[Key, Running]:
     """The values among a program's lines; what is no line of a value is left out."""
     odd = _ODD_NAME.search(text)
     if odd is not None:
-        hint = "give the interface a name that can be typed"
-        raise ReadError(f"a name below /proc/sys is no plain text: {clean(odd[1])}", phase="read", hint=hint)
+        raise _no_plain_text(odd[1])
     values: dict[Key, Running] = {}
     for found in _bounded("values", _VALUE, text):
         state, path, value = found.groups("")
-        key = Key(path.translate(_SWAPPED))
+        key = key_of(path)
         values[key] = _running(value[:_MOST_VALUE]) if state == "V" else _STATES[state]
     return values
+
+
+def key_of(path: str) -> Key:
+    """The key of a path below /proc/sys that a program printed; ReadError where a person could not see its name."""
+    if not path.isprintable():
+        raise _no_plain_text(path)
+    return Key(path.translate(_SWAPPED))
+
+
+def _seen(name: str) -> str:
+    if not name.isprintable():
+        raise _no_plain_text(name)
+    return name
+
+
+def _no_plain_text(name: str) -> ReadError:
+    hint = "give the interface a name that can be typed"
+    return ReadError(f"a name below /proc/sys is no plain text: {clean(name)}", phase="read", hint=hint)
 
 
 def _at_line(output: bytes, line: bytes) -> tuple[bytes, bytes, bytes]:
@@ -225,7 +242,7 @@ def _facts(text: str) -> Facts:
         command_line=_of_interest(single.get("cmdline", "")),
         later_writers=tuple(writers),
         container=_container(single),
-        interfaces=tuple(found[1] for found in _bounded("interfaces", _INTERFACE, text)),
+        interfaces=tuple(_seen(found[1]) for found in _bounded("interfaces", _INTERFACE, text)),
         memory_kib=_first_number(single.get("memory", "")),
         cpus=_cpus(single.get("cpus", "")),
         boot_id=single.get("boot_id", ""),

@@ -1,58 +1,9 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154 # awk's text is no shell's; other parts set and use the rest
-# What the programs that write share: comparing, the host's lock, the time after which nothing is written, the place
-# of our file.
-
-# Standard input: the folder of keys, then lines PATH TAB WANTED, where WANTED is "=" and the value, or "-" for none.
-# Standard output: those that are not so, in their order, as PATH TAB WANTED TAB FOUND.
-# An unset secret would end mawk, so secrets are never read here: they count as different.
-sf_differ='
-	function found(path,    line, got, text, n) {
-		if (path ~ /\/stable_secret$/) return "?"
-		while ((got = (getline line < path)) > 0 && n < 4096) text = (n++ ? text " " : "") line
-		close(path)
-		if (got < 0) return "-"
-		gsub(/[ \t]+/, " ", text)
-		sub(/^ /, "", text)
-		sub(/ $/, "", text)
-		return "=" text
-	}
-	NR == 1 { proc = $0; next }
-	{
-		n = index($0, "\t")
-		path = substr($0, 1, n - 1)
-		wanted = substr($0, n + 1)
-		is = found(proc path)
-		if (is != wanted) print path "\t" wanted "\t" is
-	}
-'
-
-# Sets sf_moved to those of these lines that are not so; false when that cannot be known. A here-document costs one
-# process where a pipe costs three, but in bash and the Korn shells it needs a file, which a full disk does not give.
-sf_unlike() {
-	sf_moved=
-	if [ -z "$1" ]; then return 0; fi
-	if [ -n "${BASH_VERSION-}${KSH_VERSION-}${ZSH_VERSION-}" ]; then
-		sf_moved=$(printf '%s\n' "$sf_root/proc/sys/" "$1" | awk "$sf_differ")
-		return
-	fi
-	sf_moved=$(
-		awk "$sf_differ" <<-END_OF_LINES
-			$sf_root/proc/sys/
-			$1
-		END_OF_LINES
-	)
-}
-
-# Whether the time has passed after which nothing may be written: $1 is in whole seconds since the boot.
-sf_too_late() {
-	sf_up=
-	read -r sf_up sf_rest </proc/uptime
-	[ "${sf_up%%.*}" -ge "$1" ]
-}
+# What the programs that write share: the host's lock, and the place of our file.
 
 # Whether all is there that a change needs, up to its file in place: else nothing of it is begun.
 sf_has_programs() {
-	for sf_one in awk cat cksum flock ls mkdir mv rm sync; do
+	for sf_one in awk cat cksum flock ln ls mkdir mv rm sleep sync; do
 		if ! command -v "$sf_one" >/dev/null 2>&1; then
 			printf 'S blocked\nY the host has no %s\n' "$sf_one"
 			return 1
@@ -99,32 +50,24 @@ sf_enter() {
 	return 1
 }
 
-# Whether the host is free for run $1, or is in change by it already. A record is dead once its own time has passed:
-# it lies below /run, so it never outlives a boot, and uptime knows no clock that could be set.
+# Whether the host is free for run $1, or is in change by it already. What was begun in another boot is over; what
+# nobody watches any more is, some time after it should have been put back.
 sf_is_free() {
-	sf_owner='' sf_until=
-	if ! { read -r sf_owner sf_until <"$sf_state/change"; } 2>/dev/null; then return 0; fi
-	if [ "$sf_owner" = "$1" ]; then return 0; fi
-	case $sf_until in
-	'' | *[!0-9]*) return 0 ;;
+	sf_recall || return 0
+	case $sf_was in
+	armed | placing) ;;
+	*) return 0 ;;
 	esac
-	sf_too_late "$sf_until"
+	sf_this_boot
+	if [ "$sf_owner" = "$1" ] || [ "$sf_armed_in" != "$sf_boot" ]; then return 0; fi
+	sf_too_late "$((sf_until + 10))" && ! sf_is_watched
 }
 
-# From now on the host is in change by run $1, until $2 seconds after the boot or until sf_done.
-sf_begin() {
-	printf '%s %s\n' "$1" "$2" >"$sf_state/change"
-}
-
-sf_done() {
-	rm -f "$sf_state/change" "$sf_ready"
-}
-
-# Where our file $1 is, and where run $2 has it ready beside it, under a name that no loader reads.
+# Where our file $1 is, and where run $2 has the new one ready and the old one kept, under names that no loader reads.
 sf_place() {
 	sf_target=$sf_root$1
 	sf_folder=${sf_target%/*}
-	sf_ready=$sf_folder/.sysfleet-$2.new
+	sf_ready=$sf_folder/.sysfleet-$2.new sf_old=$sf_folder/.sysfleet-$2.old
 	sf_at=${1%/*}
 }
 
@@ -165,7 +108,7 @@ sf_is_right() {
 # the lock is alone.
 sf_make_ready() {
 	if [ ! -d "$sf_folder" ] && ! sf_why=$(mkdir -p "$sf_folder" 2>&1); then return 1; fi
-	for sf_one in "$sf_folder"/.sysfleet-*.new; do
+	for sf_one in "$sf_folder"/.sysfleet-*.new "$sf_folder"/.sysfleet-*.old; do
 		if [ -e "$sf_one" ] || [ -L "$sf_one" ]; then
 			if ! sf_why=$(rm -f "$sf_one" 2>&1); then return 1; fi
 		fi
@@ -205,10 +148,9 @@ sf_say_why() {
 	printf 'Y %s: %s\n' "$sf_at" "${sf_why##*: }"
 }
 
-# Whether the files are those that the token $2 was made from: what cksum prints of them, then sf_odd; "any" is true
-# of all. $1 is our own file.
+# Whether the files are those that the token $2 was made from: what cksum prints of them, then sf_odd. $1 is our own
+# file.
 sf_same_files() {
-	if [ "$2" = any ]; then return 0; fi
 	sf_look_at_files "$1" >/dev/null || return 1
 	sf_token=
 	if [ -n "$sf_files" ]; then
