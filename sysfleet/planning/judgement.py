@@ -27,6 +27,7 @@ _IPV4_FORWARDING = Key("net.ipv4.ip_forward")
 _ALL_WELL, _OTHER_FORM = frozenset({Verdict.OK}), frozenset({Verdict.REWRITTEN})
 _NONE: frozenset[Verdict] = frozenset()
 _RELEASED = Constraint(Kind.ABSENT)
+_IN_RUN = "a boot empties /run: it wins at boot only if something makes {} again before the loader runs"
 _ACCEPT_SHADOWED = "--accept-shadowed lets it"
 _HOST_WIDE = ("no", "net-ro", "init-only")
 
@@ -257,7 +258,10 @@ class Judge:
             _value(then) if self._why_unknown(key, self.boot_then) is None else None,
             now,
             drift,
-            (f"not known at boot, which is accepted: {unknown}",) if accepted else (),
+            (
+                *((f"not known at boot, which is accepted: {unknown}",) if accepted else ()),
+                *((_IN_RUN.format(now.file),) if now is not None and now.file.startswith("/run/") else ()),
+            ),
         )
 
     def _why_readonly(self, key: Key) -> str | None:
@@ -292,8 +296,10 @@ def _absent(running: Running, now: BootSetting | None, then: BootSetting | None,
     why = missing.why if missing is not None else "not there"
     harmless = missing is not None and missing.reason is Reason.NO_INTERFACE
     drift = missing is not None and missing.is_drift
-    verdict = Verdict.OK if harmless else Verdict.MISSING
-    return _Finding(frozenset({verdict}), why, running, _value(now), None, _value(then), now, drift)
+    if harmless:
+        return _Finding(_ALL_WELL, why, running, _value(now), None, _value(then), now, drift)
+    # Files may name it: what is not there has no value, and nobody knows whether it will be there.
+    return _Finding(frozenset({Verdict.MISSING}), why, running, None, "no_key", None, now, drift)
 
 
 def _forwarding_of(key: Key) -> Key:

@@ -401,3 +401,19 @@ def test_a_file_of_somebody_else_that_the_loader_stops_at_is_a_conflict(loader: 
     )
     plan = make_plan(policy(wanted("net.ipv4.tcp_sack", "0")), host, OPTIONS)
     assert any("/etc/sysctl.d/10-theirs.conf:1" in refusal for refusal in plan.refusals) is refused
+
+
+def test_a_key_of_a_module_that_is_not_loaded_has_no_value_at_boot_whatever_files_say() -> None:
+    key = "net.bridge.bridge-nf-call-iptables"
+    host = reading({key: RunningState.ABSENT}, {"/etc/sysctl.d/a.conf": f"{key} = 0\n"})
+    (setting,) = make_plan(policy(wanted(key, "0")), host, OPTIONS).settings
+    assert (setting.verdict, setting.at_boot, setting.at_boot_unknown) == (Verdict.MISSING, None, "no_key")
+    assert setting.is_drift
+
+
+def test_a_winner_in_run_comes_with_a_warning() -> None:
+    rival = {"/run/sysctl.d/99-zzz.conf": "kernel.panic = 3\n"}
+    host = reading({"kernel.panic": "10"}, ours("kernel.panic = 10") | rival)
+    (setting,) = make_plan(policy(wanted("kernel.panic", "10")), host, OPTIONS).settings
+    assert setting.verdict is Verdict.SHADOWED
+    assert any("a boot empties /run" in note for note in setting.notes)
