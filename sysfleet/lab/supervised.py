@@ -122,7 +122,14 @@ class SupervisedHost:
             return False
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
-            self._take_in(json.loads(line))
+            try:
+                message = json.loads(line)
+            except ValueError:
+                # Said by something that a host started: its own words come all the same.
+                sys.stderr.write(f"{self.plan.spec.name}: no report: {line[:200]!r}\n")
+                sys.stderr.flush()
+                continue
+            self._take_in(message)
         return True
 
     def _take_in(self, message: dict[str, Any]) -> None:
