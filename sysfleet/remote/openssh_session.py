@@ -15,7 +15,7 @@ from sysfleet.remote import framing, terminal
 from sysfleet.remote.access import Access
 from sysfleet.remote.child import Child
 from sysfleet.remote.evidence import clean
-from sysfleet.remote.framing import Framed, checked_mark, unframed
+from sysfleet.remote.framing import checked_mark
 from sysfleet.remote.openssh_client import Client
 from sysfleet.remote.openssh_exchange import Exchange
 from sysfleet.remote.openssh_line import Line
@@ -126,14 +126,7 @@ class OpensshSession:
             words = clean(Said(child.log, "").last_words)
             raise ConnectionLost("the connection ended before the program did", phase="run", evidence=words or None)
         stdout, stderr = bytes(child.stdout), bytes(child.stderr)
-        framed: Framed | None
-        if attempt.in_terminal:
-            printed = terminal.unframed(stdout, self._target.mark)
-            framed, stderr = printed.framed, printed.errors
-        else:
-            framed = unframed(stdout, self._target.mark)
-            if framed is not None and attempt.dialogue is not None:
-                stderr = stderr[attempt.dialogue.errors_before :]
+        framed, stderr = attempt.framed(stdout, stderr, self._target.mark)
         if framed is not None:
             return Completed(framed.status, framed.body, stderr, 0.0)
         if Said(child.log, "").no_session:

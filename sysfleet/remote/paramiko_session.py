@@ -20,7 +20,7 @@ from sysfleet.remote import framing, terminal
 from sysfleet.remote.access import Access
 from sysfleet.remote.evidence import clean
 from sysfleet.remote.exchange import Exchange
-from sysfleet.remote.framing import Framed, checked_mark, unframed
+from sysfleet.remote.framing import checked_mark
 from sysfleet.remote.privilege import PLAIN
 from sysfleet.remote.reach import reach
 from sysfleet.remote.rights import Attempt, Refused, Rights, never_began
@@ -104,14 +104,7 @@ class ParamikoSession:
         lost = exchange.status == _NO_STATUS and not exchange.given_up
         if lost and (self._closed or not self._transport.is_active()):
             raise ConnectionLost("the connection ended before the program did", phase="run")
-        framed: Framed | None
-        if attempt.in_terminal:
-            printed = terminal.unframed(stdout, self._target.mark)
-            framed, stderr = printed.framed, printed.errors
-        else:
-            framed = unframed(stdout, self._target.mark)
-            if framed is not None and attempt.dialogue is not None:
-                stderr = stderr[attempt.dialogue.errors_before :]
+        framed, stderr = attempt.framed(stdout, stderr, self._target.mark)
         if framed is not None:
             return Completed(framed.status, framed.body, stderr, 0.0)
         said = stdout + b"\n" + stderr

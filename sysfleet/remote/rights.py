@@ -15,7 +15,7 @@ from sysfleet.errors import CommandFailed, PrivilegeDenied
 from sysfleet.remote import terminal
 from sysfleet.remote.access import Access
 from sysfleet.remote.dialogue import Dialogue
-from sysfleet.remote.framing import READY, STUB
+from sysfleet.remote.framing import READY, STUB, Framed, unframed
 from sysfleet.remote.password import TRIAL_S, Password, PasswordOnTrial, PasswordRefused
 from sysfleet.remote.privilege import ASKS, Need, command_line, need, own_words, proves_the_password
 from sysfleet.remote.session import Completed
@@ -39,6 +39,19 @@ class Attempt:
     in_terminal: bool
     until: float
     dialogue: Dialogue | None = field(default=None, repr=False)
+
+    def framed(self, stdout: bytes, stderr: bytes, mark: str) -> tuple[Framed | None, bytes]:
+        """The program's output, None when it never began, and what it alone said on standard error.
+
+        Raises CommandFailed when it began and has no end.
+        """
+        if self.in_terminal:
+            printed = terminal.unframed(stdout, mark)
+            return printed.framed, printed.errors
+        framed = unframed(stdout, mark)
+        if framed is not None and self.dialogue is not None:
+            stderr = stderr[self.dialogue.errors_before :]
+        return framed, stderr
 
 
 @dataclass(frozen=True, slots=True)
